@@ -1,0 +1,26 @@
+PYTHON ?= python3
+VENV := .venv
+
+.PHONY: help install demo test check lock
+help:            ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: $(VENV)/installed  ## .venv with the locked set
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: install    ## the whole loop on simulated portfolios
+	$(VENV)/bin/creditloop demo
+
+test: install    ## the test suite
+	$(VENV)/bin/python -m pytest
+
+check: install   ## style and types
+	$(VENV)/bin/ruff check . && $(VENV)/bin/mypy
+
+lock:            ## resolve again (needs uv on the path)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --quiet --output-file requirements.lock

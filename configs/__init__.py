@@ -1,0 +1,1 @@
+"""Every number a person may change, the one loader that reads them, and the errors everyone raises."""

@@ -1,0 +1,324 @@
+"""TOML files to frozen settings; an unknown key, a wrong type or a band that does not rise is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from configs.errors import ConfigError, listed, nearest
+
+HERE = Path(__file__).parent
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Group = Literal["financial", "behavioral", "column"]
+Decision = Literal["approve", "refer", "decline"]
+Risk = Literal["rises", "falls", "unknown"]
+
+
+class Frozen(BaseModel):
+    """What every part of a settings file is: immutable, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Band(Frozen):
+    """An interval, written [low, high] in the file."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_pair(cls, value: object) -> object:
+        return {"low": value[0], "high": value[1]} if isinstance(value, list) and len(value) == 2 else value
+
+    @model_validator(mode="after")
+    def _rises(self) -> Band:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low} must lie below high {self.high}")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies in the interval, bounds included; missing never does."""
+        return self.low <= value <= self.high
+
+
+class Stores(Frozen):
+    """Where things are kept, as URLs."""
+
+    tracking: str
+    studies: str
+    ledger: str
+
+
+class Training(Frozen):
+    """How a model is tuned, split and fitted."""
+
+    seed: Annotated[int, Field(ge=0)]
+    threads: Annotated[int, Field(ge=0)]
+    folds: Annotated[int, Field(ge=2, le=20)]
+    trials: Count
+    timeout_seconds: Positive
+    max_rounds: Count
+    early_stopping_rounds: Count
+    test_share: Annotated[float, Field(gt=0, lt=0.9)]
+    out_of_time_share: Annotated[float, Field(gt=0, lt=0.9)]
+    calibration_share: Annotated[float, Field(gt=0, lt=0.9)]
+    minimum_defaults: Count
+
+
+class Gate(Frozen):
+    """What a challenger must show before it may be promoted."""
+
+    minimum_auc: Share
+    maximum_auc_drop: Share
+    calibration_slope: Band
+    calibration_ratio: Band
+    maximum_overfit: Share
+
+
+class Serving(Frozen):
+    """The service."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    workers: Count
+    body_limit_kilobytes: Count
+    ledger_batch: Count
+    language: Literal["en", "zh"]
+    reasons: Annotated[int, Field(ge=1, le=4)]
+
+
+class Monitoring(Frozen):
+    """When the monitor speaks up."""
+
+    psi_bins: Annotated[int, Field(ge=2, le=100)]
+    psi_watch: Positive
+    psi_act: Positive
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    missing_jump: Share
+    outside_share: Share
+    minimum_rows: Count
+    minimum_defaults: Count
+    auc_drop: Share
+    calibration_ratio: Band
+    evidently_rows: Count
+
+
+class Settings(Frozen):
+    """The whole of creditloop.toml, and the home folder it was resolved against."""
+
+    home: Path
+    stores: Stores
+    training: Training
+    gate: Gate
+    serving: Serving
+    monitoring: Monitoring
+
+
+class Outcome(Frozen):
+    """The definition of default: what counts as bad, and when we may know it."""
+
+    window_months: Count
+    days_past_due: Count
+
+
+class Scaling(Frozen):
+    """Points: `base_points` at odds of `base_odds` goods to one bad, `points_to_double_odds` more at twice that."""
+
+    base_points: Positive
+    base_odds: Positive
+    points_to_double_odds: Positive
+
+
+class Grade(Frozen):
+    """One band of the masterscale and what it earns. A PD on the bound belongs to the next, worse grade."""
+
+    name: str
+    pd_below: Annotated[float, Field(gt=0, lt=1)] | None = None
+    decision: Decision
+    terms_days: Annotated[int, Field(ge=0)]
+    limit_cap: Annotated[float, Field(ge=0)]
+    capacity_multiple: Annotated[float, Field(ge=0)]
+
+
+class Policy(Frozen):
+    """What the lender is willing to lose and to lend."""
+
+    loss_given_default: Share
+    loss_budget: Positive
+    capacity_feature: str | None = None
+    minimum_limit: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ColumnSpec(Frozen):
+    """A flat column of the `facts` table that becomes a feature of its own."""
+
+    name: str
+    kind: Literal["number", "category"] = "number"
+    risk: Risk = "unknown"
+    unit: str = ""
+    reason: str = ""
+    reason_zh: str = ""
+
+
+class Product(Frozen):
+    """One lending business: its tables, features, outcome, masterscale and policy."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    title: str
+    currency: str
+    reader: Literal["tables", "uci_default"] = "tables"
+    tables: tuple[str, ...]
+    groups: tuple[Group, ...]
+    deny: tuple[str, ...] = ()
+    outcome: Outcome
+    scaling: Scaling
+    policy: Policy
+    grades: tuple[Grade, ...]
+    columns: tuple[ColumnSpec, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_to_tuples(cls, value: object) -> object:
+        # TOML has lists only; strict mode wants the tuple that keeps a product hashable and frozen.
+        if isinstance(value, dict):
+            return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _masterscale_descends(self) -> Product:
+        problems = masterscale_problems(self.grades)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 over everything the file says, so a decision can name the policy it was made under."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def masterscale_problems(grades: tuple[Grade, ...]) -> list[str]:
+    """Why these grades are no masterscale: bounds rise, and a worse grade never earns more."""
+    if len(grades) < 2:
+        return ["grades: a masterscale needs at least two"]
+    problems = []
+    if grades[-1].pd_below is not None:
+        problems.append(f"grades.{grades[-1].name}: the last grade takes every PD left, so it has no pd_below")
+    order = get_args(Decision)
+    for better, worse in zip(grades, grades[1:], strict=False):
+        if better.pd_below is None:
+            problems.append(f"grades.{better.name}.pd_below: missing; only the last grade goes without")
+        elif worse.pd_below is not None and worse.pd_below <= better.pd_below:
+            problems.append(f"grades.{worse.name}.pd_below: {worse.pd_below} must rise above {better.pd_below}")
+        for earned in ("terms_days", "limit_cap", "capacity_multiple"):
+            if getattr(worse, earned) > getattr(better, earned):
+                problems.append(f"grades.{worse.name}.{earned}: a worse grade may not earn more than {better.name}")
+        if order.index(worse.decision) < order.index(better.decision):
+            problems.append(f"grades.{worse.name}.decision: {worse.decision!r} is milder than {better.decision!r}")
+    names = [grade.name for grade in grades]
+    problems += [f"grades.{name}: named twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    return problems
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], values: Mapping[str, Any], source: str) -> Model:
+    """`values` as `model`; ConfigError lists every problem with its key and the nearest known name."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [_problem(model, detail) for detail in error.errors()]
+        raise ConfigError(listed(source, problems)) from None
+
+
+def _problem(model: type[BaseModel], detail: Any) -> str:
+    path = [str(part) for part in detail["loc"]]
+    if detail["type"] == "extra_forbidden":
+        return f"{'.'.join(path)}: unknown key{nearest(path[-1], _known_keys(model, path[:-1]))}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "missing":
+        return f"{'.'.join(path)}: missing"
+    got = "" if isinstance(detail["input"], dict) else f", got {detail['input']!r}"
+    return f"{'.'.join(path)}: {message}{got}" if path else message
+
+
+def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        if part.isdigit() or part not in model.model_fields:
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        model = next((kind for kind in inner if issubclass(kind, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dict; ConfigError says what could not be read, with line and column."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as TOML: {error}") from None
+
+
+def home_folder() -> Path:
+    """$CREDITLOOP_HOME, or ./var."""
+    return Path(os.environ.get("CREDITLOOP_HOME") or "var").resolve()
+
+
+def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The shipped settings, `home`/creditloop.toml laid over them, then `overrides` (same shape)."""
+    values = read_toml(HERE / "creditloop.toml")
+    source = str(HERE / "creditloop.toml")
+    own = home / "creditloop.toml"
+    if own.exists():
+        values, source = _laid_over(values, read_toml(own)), str(own)
+    values = _laid_over(values, overrides or {})
+    stores = values.get("stores", {})
+    values["stores"] = {
+        key: url.replace("{home}", str(home)) if isinstance(url, str) else url for key, url in stores.items()
+    }
+    return parse(Settings, {**values, "home": home}, source)
+
+
+def _laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _laid_over(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def product_names(home: Path) -> list[str]:
+    """The products that `load_product` finds by name."""
+    folders = (home / "products", HERE / "products")
+    return sorted({path.stem for folder in folders for path in folder.glob("*.toml") if path.stem != "flat"})
+
+
+def load_product(name: str, home: Path) -> Product:
+    """The product `name`: a path to a TOML file, one of `home`/products, or one of those shipped."""
+    path = Path(name)
+    if path.suffix != ".toml":
+        found = [folder / f"{name}.toml" for folder in (home / "products", HERE / "products")]
+        path = next((candidate for candidate in found if candidate.exists()), path)
+    if path.suffix != ".toml":
+        known = product_names(home)
+        raise ConfigError(f"no product {name!r}{nearest(name, known)} Known: {', '.join(known)}")
+    return parse(Product, read_toml(path), str(path))
+
+
+def flat_product(name: str, title: str, columns: tuple[ColumnSpec, ...]) -> Product:
+    """The product of a flat table: the shipped template with this name and these columns."""
+    template = read_toml(HERE / "products" / "flat.toml")
+    listed_columns = [column.model_dump() for column in columns]
+    return parse(Product, {**template, "name": name, "title": title, "columns": listed_columns}, "flat.toml")
