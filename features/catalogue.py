@@ -1,0 +1,246 @@
+"""Which features a product has, compiled into the program that the kernel runs, with the hash that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from configs.errors import ConfigError, nearest
+from configs.settings import ColumnSpec, Product
+from features import behavioral, financial, kernel
+from features.contracts import Columns
+from features.declaration import Constant, Expression, Feature, Operation, Series, Statistic
+from features.history import STREAMS, Derive, Stream
+
+DECLARED: tuple[Feature, ...] = (*financial.FEATURES, *behavioral.FEATURES)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What the kernel reads of one stream: arrays as `kernel.reduce_stream` takes them."""
+
+    name: str
+    stream: Stream
+    columns: tuple[str, ...]
+    numerator: np.ndarray
+    denominator: np.ndarray
+    fold: np.ndarray
+    window: np.ndarray
+    first_leaf: np.ndarray
+    statistic: np.ndarray
+    slot: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A product's features, compiled: the same for one request and for millions."""
+
+    features: tuple[Feature, ...]
+    months: tuple[int, ...]
+    plans: tuple[StreamPlan, ...]
+    slots: int
+    operation: np.ndarray
+    argument: np.ndarray
+    constants: np.ndarray
+    first_step: np.ndarray
+    digest: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The matrix's columns, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The raw tables it reads."""
+        return tuple(sorted({plan.stream.table for plan in self.plans}))
+
+
+def column_features(columns: Sequence[ColumnSpec], categories: Mapping[str, Sequence[str]]) -> list[Feature]:
+    """The flat columns of a product as features: the last known value, a category as its code."""
+    return [
+        Feature(
+            name=column.name,
+            group="column",
+            formula=Statistic(Series("facts", column.name), "last", 0),
+            meaning=f"Last known value of the column {column.name!r}.",
+            unit=column.unit or ("category" if column.kind == "category" else "number"),
+            risk=column.risk,
+            reason=column.reason or column.name.replace("_", " ").capitalize(),
+            reason_zh=column.reason_zh or column.reason or column.name,
+            categories=tuple(categories.get(column.name, ())),
+        )
+        for column in columns
+    ]
+
+
+def product_features(product: Product, categories: Mapping[str, Sequence[str]]) -> tuple[Feature, ...]:
+    """The features of `product`: its groups, on the tables it has, without what it denies.
+
+    `categories` gives each category column its values, as seen in training. Raises ConfigError for a denied
+    name that is no feature, and where nothing is left.
+    """
+    flat = column_features(product.columns, categories) if "column" in product.groups else []
+    declared = [
+        item for item in DECLARED if item.group in product.groups and _tables_of(item) <= set(product.tables)
+    ]
+    features = [item for item in (*declared, *flat) if item.name not in product.deny]
+    if not features:
+        raise ConfigError(f"{product.name}: no feature is left; check groups, tables, columns and deny")
+    return tuple(features)
+
+
+def _tables_of(feature: Feature) -> set[str]:
+    return {STREAMS[leaf.series.stream].table for leaf in _leaves(feature.formula)}
+
+
+def _leaves(expression: Expression) -> list[Statistic]:
+    if isinstance(expression, Statistic):
+        return [expression]
+    if isinstance(expression, Operation):
+        return _leaves(expression.left) + _leaves(expression.right)
+    return []
+
+
+def facts_stream(features: Sequence[Feature]) -> Stream:
+    """The stream of a product's flat columns; a category becomes its position among the known ones, else missing."""
+    columns = {item.name: _column(item) for item in features if item.group == "column"}
+    return Stream("facts", lambda table: table["date"], columns, restates=("date",), fold="each")
+
+
+def _column(feature: Feature) -> Derive:
+    if not feature.categories:
+        return lambda table: table[feature.name]
+    codes = {value: float(code) for code, value in enumerate(feature.categories)}
+
+    def coded(table: Columns) -> np.ndarray:
+        return np.fromiter((codes.get(value, np.nan) for value in table[feature.name]), np.float64)
+
+    return coded
+
+
+def compile_program(features: tuple[Feature, ...]) -> Program:
+    """The program of `features`: each distinct series and window is reduced once."""
+    streams = {**STREAMS, "facts": facts_stream(features)}
+    leaves = list(dict.fromkeys(leaf for item in features for leaf in _leaves(item.formula)))
+    months = tuple(sorted({leaf.months for leaf in leaves}))
+    slot_of = {leaf: slot for slot, leaf in enumerate(leaves)}
+    plans = tuple(
+        _plan(name, stream, [leaf for leaf in leaves if leaf.series.stream == name], months, slot_of)
+        for name, stream in streams.items()
+        if any(leaf.series.stream == name for leaf in leaves)
+    )
+    steps: list[tuple[int, int]] = []
+    constants: list[float] = []
+    first_step = [0]
+    for item in features:
+        _emit(item.formula, slot_of, steps, constants)
+        first_step.append(len(steps))
+    code = np.array(steps, np.int64).reshape(-1, 2)
+    return Program(
+        features=features,
+        months=months,
+        plans=plans,
+        slots=len(leaves),
+        operation=code[:, 0].copy(),
+        argument=code[:, 1].copy(),
+        constants=np.array(constants or [0.0]),
+        first_step=np.array(first_step),
+        digest=_digest(features),
+    )
+
+
+def _plan(
+    name: str,
+    stream: Stream,
+    leaves: list[Statistic],
+    months: tuple[int, ...],
+    slot_of: Mapping[Statistic, int],
+) -> StreamPlan:
+    panels: dict[tuple[Series, int], list[Statistic]] = {}
+    for leaf in leaves:
+        panels.setdefault((leaf.series, leaf.months), []).append(leaf)
+    used = [part for series, _ in panels for part in (series.numerator, series.denominator) if part]
+    columns = tuple(dict.fromkeys(used))
+    series = [key[0] for key in panels]
+    ordered = [leaf for group in panels.values() for leaf in group]
+    return StreamPlan(
+        name=name,
+        stream=stream,
+        columns=columns,
+        numerator=np.array([columns.index(item.numerator) for item in series]),
+        denominator=np.array([columns.index(item.denominator) if item.denominator else -1 for item in series]),
+        fold=np.array([kernel.FOLDS.index(stream.fold_of(item.numerator)) for item in series]),
+        window=np.array([months.index(key[1]) for key in panels]),
+        first_leaf=np.cumsum([0, *(len(group) for group in panels.values())]),
+        statistic=np.array([kernel.STATISTICS.index(leaf.name) for leaf in ordered]),
+        slot=np.array([slot_of[leaf] for leaf in ordered]),
+    )
+
+
+def _emit(
+    formula: Expression,
+    slot_of: Mapping[Statistic, int],
+    steps: list[tuple[int, int]],
+    constants: list[float],
+) -> None:
+    if isinstance(formula, Operation):
+        _emit(formula.left, slot_of, steps, constants)
+        _emit(formula.right, slot_of, steps, constants)
+        steps.append((kernel.OPERATIONS.index(formula.name), 0))
+    elif isinstance(formula, Statistic):
+        steps.append((kernel.OPERATIONS.index("statistic"), slot_of[formula]))
+    elif isinstance(formula, Constant):
+        steps.append((kernel.OPERATIONS.index("constant"), len(constants)))
+        constants.append(formula.value)
+
+
+def describe(feature: Feature) -> dict[str, Any]:
+    """A feature's declaration as JSON values: what the bundle stores and the program hash covers."""
+    return {
+        "name": feature.name,
+        "group": feature.group,
+        "formula": str(feature.formula),
+        "meaning": feature.meaning,
+        "unit": feature.unit,
+        "risk": feature.risk,
+        "reason": feature.reason,
+        "reason_zh": feature.reason_zh,
+        "low": feature.low if np.isfinite(feature.low) else None,
+        "high": feature.high if np.isfinite(feature.high) else None,
+        "categories": list(feature.categories),
+    }
+
+
+def _digest(features: Sequence[Feature]) -> str:
+    truth = {"kernel": kernel.VERSION, "features": [describe(item) for item in features]}
+    return hashlib.sha256(json.dumps(truth, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def features_named(descriptions: Sequence[Mapping[str, Any]]) -> tuple[Feature, ...]:
+    """The features a bundle lists, as this installation declares them; ConfigError for one it does not have."""
+    known = {item.name: item for item in DECLARED}
+    found = []
+    for described in descriptions:
+        name = described["name"]
+        if described["group"] == "column":
+            kind = "category" if described["unit"] == "category" else "number"
+            spec = ColumnSpec(
+                name=name,
+                kind=kind,
+                risk=described["risk"],
+                unit=described["unit"],
+                reason=described["reason"],
+                reason_zh=described["reason_zh"],
+            )
+            found += column_features([spec], {name: described["categories"]})
+        elif name in known:
+            found.append(known[name])
+        else:
+            raise ConfigError(f"feature {name!r} is not declared here{nearest(name, known)}")
+    return tuple(found)

@@ -1,0 +1,193 @@
+"""The single door to the past: facts sorted by customer and day, each visible from when it was known until it no longer held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from features.contracts import NEVER, Columns
+
+Derive = Callable[[Columns], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Facts of one kind, read from one table.
+
+    `event` gives the day each happened and `gone` the first day it no longer holds (an invoice once paid is not
+    open). A row of the same `restates` key known later replaces the earlier one from that day on. `columns` are
+    the numbers a series may read; `folds` says how those of one day join: each, sum or max.
+    """
+
+    table: str
+    event: Derive
+    columns: Mapping[str, Derive]
+    gone: Derive | None = None
+    restates: tuple[str, ...] = ()
+    folds: Mapping[str, str] = field(default_factory=dict)
+    fold: str = "sum"
+
+    def fold_of(self, column: str) -> str:
+        """How facts of the same day join in `column`."""
+        return self.folds.get(column, self.fold)
+
+
+def _take(name: str) -> Derive:
+    return lambda table: table[name]
+
+
+def _ones(name: str) -> Derive:
+    return lambda table: np.ones(len(table[name]))
+
+
+def _plain(*names: str) -> dict[str, Derive]:
+    return {name: _take(name) for name in names}
+
+
+def _late_amount(invoices: Columns) -> np.ndarray:
+    return np.where(invoices["paid"] > invoices["due"], invoices["amount"], 0.0)
+
+
+def _days_beyond_terms(invoices: Columns) -> np.ndarray:
+    return (invoices["paid"].astype(np.int64) - invoices["due"]).astype(np.float64)
+
+
+STREAMS: dict[str, Stream] = {
+    "customers": Stream(
+        "customers", _take("since"), {"rows": _ones("since")}, restates=("customer_id",), fold="each"
+    ),
+    "statements": Stream(
+        "statements",
+        _take("month"),
+        {
+            **_plain(
+                "balance", "credit_limit", "amount_due", "amount_paid", "inflow", "outflow", "transactions"
+            ),
+            "rows": _ones("month"),
+            "days_past_due": _take("days_past_due"),
+            "over_30_days": lambda table: _over(table["days_past_due"], 30),
+            "over_60_days": lambda table: _over(table["days_past_due"], 60),
+            "unpaid": lambda table: _nothing_paid(table["amount_paid"], table["amount_due"]),
+        },
+        restates=("account_id", "month"),
+        folds=dict.fromkeys(("rows", "days_past_due", "over_30_days", "over_60_days", "unpaid"), "max"),
+    ),
+    "financials": Stream(
+        "financials",
+        _take("period_end"),
+        _plain(
+            "revenue",
+            "cost_of_sales",
+            "ebit",
+            "interest",
+            "net_income",
+            "cash",
+            "receivables",
+            "inventory",
+            "current_assets",
+            "total_assets",
+            "current_liabilities",
+            "total_liabilities",
+            "equity",
+            "operating_cash_flow",
+        ),
+        restates=("period_end",),
+        fold="each",
+    ),
+    "invoices": Stream(
+        "invoices",
+        _take("issued"),
+        {"amount": _take("amount"), "rows": _ones("issued"), "disputed": _take("disputed")},
+        fold="each",
+    ),
+    "open_invoices": Stream(
+        "invoices", _take("issued"), {"amount": _take("amount")}, gone=_take("paid"), fold="each"
+    ),
+    "overdue_invoices": Stream(
+        "invoices",
+        lambda table: table["due"] + np.int32(1),  # an invoice is overdue from the day after its due date
+        {"amount": _take("amount")},
+        gone=_take("paid"),
+        fold="each",
+    ),
+    "paid_invoices": Stream(
+        "invoices",
+        _take("paid"),
+        {
+            "amount": _take("amount"),
+            "days_beyond_terms": _days_beyond_terms,
+            "late_amount": _late_amount,
+        },
+        fold="each",
+    ),
+}
+
+
+def _over(days: np.ndarray, bound: int) -> np.ndarray:
+    return np.where(np.isnan(days), np.nan, days >= bound)
+
+
+def _nothing_paid(paid: np.ndarray, due: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(paid) | np.isnan(due), np.nan, (due > 0) & (paid <= 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One stream's facts, sorted by customer and event: days (n,), values (columns, n), customer bounds (customers + 1,)."""
+
+    event: np.ndarray
+    known: np.ndarray
+    gone: np.ndarray
+    values: np.ndarray
+    bounds: np.ndarray
+
+
+def customer_codes(customers: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The position of each id in `customers` (unique ids), -1 where it is not among them."""
+    if len(customers) == 1:
+        return np.where(ids == customers[0], 0, -1)
+    return pd.Index(customers).get_indexer(ids)
+
+
+def build(stream: Stream, columns: tuple[str, ...], table: Columns, customers: np.ndarray) -> Facts:
+    """`table`'s facts about `customers`, in an order that does not depend on the order of its rows."""
+    codes = customer_codes(customers, table["customer_id"])
+    event = np.asarray(stream.event(table), np.int32)
+    known = np.maximum(table["known_time"], event)
+    gone = np.full(len(event), NEVER, np.int32) if stream.gone is None else stream.gone(table)
+    values = np.empty((len(columns), len(event)))
+    for row, name in enumerate(columns):
+        values[row] = stream.columns[name](table)
+    if stream.restates:
+        gone = np.minimum(gone, _replaced_on(codes, event, known, [table[name] for name in stream.restates]))
+    order = _total_order(codes, event, known, gone, values)
+    order = order[codes[order] >= 0]
+    bounds = np.searchsorted(codes[order], np.arange(len(customers) + 1))
+    return Facts(event[order], known[order], gone[order], np.ascontiguousarray(values[:, order]), bounds)
+
+
+def _total_order(
+    codes: np.ndarray, event: np.ndarray, known: np.ndarray, gone: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """Sorted by customer and event; rows that tie are ordered by what they say, so any input order gives one result."""
+    keys = (gone, known, event, codes)
+    order = np.lexsort(keys)
+    if len(order) > 1 and np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0).any():
+        order = np.lexsort((*values, *keys))
+    return order
+
+
+def _replaced_on(codes: np.ndarray, event: np.ndarray, known: np.ndarray, key: list[np.ndarray]) -> np.ndarray:
+    """The day each row is replaced by a later known row of the same key, NEVER for the newest."""
+    replaced = np.full(len(event), NEVER, np.int32)
+    factors = [pd.factorize(part)[0] if part.dtype == object else part for part in key]
+    order = np.lexsort((known, *factors, codes))
+    same = np.ones(len(order) - 1, bool) if len(order) else np.zeros(0, bool)
+    for part in (codes, *factors):
+        same &= part[order][1:] == part[order][:-1]
+    later = np.flatnonzero(same)
+    replaced[order[later]] = known[order[later + 1]]
+    return replaced

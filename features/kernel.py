@@ -1,0 +1,199 @@
+"""The one compiled reduction: a stretch of dated facts to statistics, and statistics to features. It knows no feature."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+VERSION = 1
+"""Raised whenever the numbers below could change: it is part of the program hash."""
+
+STATISTICS = (
+    "count",
+    "total",
+    "mean",
+    "max",
+    "min",
+    "deviation",
+    "slope",
+    "last",
+    "previous",
+    "positives",
+    "days_since_first",
+    "days_since_last",
+    "days_since_positive",
+)
+FOLDS = ("each", "sum", "max")
+OPERATIONS = ("statistic", "constant", "add", "subtract", "multiply", "divide", "larger", "smaller")
+
+_DAYS_PER_MONTH = 30.4375
+_STACK = 16
+
+
+@njit(cache=True, nogil=True)
+def _summarise(event, known, gone, values, numerator, denominator, fold, low, high, as_of, since, out):
+    """The statistics of one series over the facts [low, high) visible at `as_of` and later than `since`.
+
+    Facts of the same day are folded first (each: not at all; sum; max), a ratio after folding, so two accounts
+    give the ratio of their sums. A missing value is no fact. Once any fact was seen, even one that no longer holds,
+    an empty window counts and totals zero; without one everything is missing.
+    """
+    seen = False
+    count, positives = 0, 0
+    total, largest, smallest = 0.0, -np.inf, np.inf
+    mean_y, mean_x, spread_y, spread_x, spread_xy = 0.0, 0.0, 0.0, 0.0, 0.0
+    last, previous = np.nan, np.nan
+    first_day, last_day, positive_day = as_of, as_of, as_of
+    i = low
+    while i < high and event[i] <= as_of:
+        day = event[i]
+        upper, lower, found = 0.0, 0.0, False
+        while i < high and event[i] == day:
+            fact = i
+            i += 1
+            if known[fact] > as_of:
+                continue
+            y = values[numerator, fact]
+            d = 1.0 if denominator < 0 else values[denominator, fact]
+            if np.isnan(y) or np.isnan(d):
+                continue
+            seen = True
+            if gone[fact] <= as_of:
+                continue
+            if not found:
+                upper, lower, found = y, d, True
+            elif fold == 1:
+                upper += y
+                lower += d
+            else:
+                upper, lower = max(upper, y), max(lower, d)
+            if fold == 0:
+                break
+        if not found:
+            continue
+        if denominator < 0:
+            value = upper
+        elif lower > 0.0:
+            value = upper / lower
+        else:
+            continue
+        if day > since:
+            count += 1
+            total += value
+            largest, smallest = max(largest, value), min(smallest, value)
+            x = (day - as_of) / _DAYS_PER_MONTH
+            dx, dy = x - mean_x, value - mean_y
+            mean_x += dx / count
+            mean_y += dy / count
+            spread_x += dx * (x - mean_x)
+            spread_y += dy * (value - mean_y)
+            spread_xy += dx * (value - mean_y)
+            previous, last = last, value
+            if count == 1:
+                first_day = day
+            last_day = day
+            if value > 0.0:
+                positives += 1
+                positive_day = day
+    for k in range(13):
+        out[k] = np.nan
+    if not seen:
+        return
+    out[0], out[1], out[9] = count, total, positives
+    if count > 0:
+        out[2], out[3], out[4] = total / count, largest, smallest
+        out[7], out[8] = last, previous
+        out[10], out[11] = as_of - first_day, as_of - last_day
+        if positives > 0:
+            out[12] = as_of - positive_day
+    if count > 1:
+        out[5] = np.sqrt(spread_y / (count - 1))
+        if spread_x > 0.0:
+            out[6] = spread_xy / spread_x
+
+
+@njit(cache=True, nogil=True)
+def reduce_stream(
+    event,
+    known,
+    gone,
+    values,
+    start,
+    end,
+    as_of,
+    since,
+    numerator,
+    denominator,
+    fold,
+    window,
+    first_leaf,
+    statistic,
+    slot,
+    out,
+):
+    """Fill `out[row, slot]` with the statistics one stream's series need.
+
+    `event, known, gone` are days of n facts sorted by customer and event, `values` (columns, n); row r may see
+    the facts [start[r], end[r]). `since[w, r]` is the last day before window w. Series p reads
+    `values[numerator[p]]` over `values[denominator[p]]` (-1: no ratio) and owns the leaves
+    [first_leaf[p], first_leaf[p + 1]), each a statistic and the slot it is written to.
+    """
+    summary = np.empty(13)
+    for r in range(as_of.shape[0]):
+        for p in range(numerator.shape[0]):
+            _summarise(
+                event,
+                known,
+                gone,
+                values,
+                numerator[p],
+                denominator[p],
+                fold[p],
+                start[r],
+                end[r],
+                as_of[r],
+                since[window[p], r],
+                summary,
+            )
+            for leaf in range(first_leaf[p], first_leaf[p + 1]):
+                out[r, slot[leaf]] = summary[statistic[leaf]]
+
+
+@njit(cache=True, nogil=True)
+def evaluate(slots, operation, argument, constants, first_step, out):
+    """Run each feature's steps over `slots` (rows, leaves) into `out` (rows, features).
+
+    A division by zero or less, and whatever is not finite, is missing.
+    """
+    stack = np.empty(_STACK)
+    for r in range(slots.shape[0]):
+        for f in range(first_step.shape[0] - 1):
+            top = 0
+            for step in range(first_step[f], first_step[f + 1]):
+                kind = operation[step]
+                if kind == 0:
+                    stack[top] = slots[r, argument[step]]
+                    top += 1
+                    continue
+                if kind == 1:
+                    stack[top] = constants[argument[step]]
+                    top += 1
+                    continue
+                top -= 1
+                a, b = stack[top - 1], stack[top]
+                if kind == 2:
+                    value = a + b
+                elif kind == 3:
+                    value = a - b
+                elif kind == 4:
+                    value = a * b
+                elif kind == 5:
+                    value = a / b if b > 0.0 else np.nan
+                elif np.isnan(a) or np.isnan(b):
+                    value = np.nan
+                elif kind == 6:
+                    value = max(a, b)
+                else:
+                    value = min(a, b)
+                stack[top - 1] = value
+            out[r, f] = stack[0] if np.isfinite(stack[0]) else np.nan

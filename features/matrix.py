@@ -1,0 +1,88 @@
+"""Raw tables to the feature matrix: one call, whether for one request or for a portfolio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from features import history, kernel
+from features.catalogue import Program
+from features.contracts import Columns
+
+_BLOCK = 16_384  # rows reduced at once: bounds the memory of the statistics
+_ALL_THE_PAST = np.int32(-(2**31))
+
+
+def build(
+    program: Program, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray
+) -> np.ndarray:
+    """The matrix (rows, features), float64, one row per (customer_id, as_of), in the order given.
+
+    `as_of` is int32 days since 1970. A fact takes part where it happened and was known by that day. A table that
+    is absent, or a customer without rows in it, gives missing values.
+    """
+    customers = np.unique(customer_id) if len(customer_id) > 1 else customer_id
+    codes = history.customer_codes(customers, customer_id)
+    as_of = np.ascontiguousarray(as_of, np.int32)
+    facts = [
+        (plan, history.build(plan.stream, plan.columns, tables[plan.stream.table], customers))
+        for plan in program.plans
+        if plan.stream.table in tables and len(tables[plan.stream.table]["customer_id"])
+    ]
+    out = np.empty((len(as_of), len(program.features)))
+    for low in range(0, len(as_of), _BLOCK):
+        rows = slice(low, low + _BLOCK)
+        _fill(program, facts, codes[rows], as_of[rows], out[rows])
+    return out
+
+
+def _fill(
+    program: Program,
+    facts: list[tuple[object, history.Facts]],
+    codes: np.ndarray,
+    as_of: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    since = window_starts(as_of, program.months)
+    slots = np.full((len(as_of), program.slots), np.nan)
+    for plan, stream in facts:
+        kernel.reduce_stream(
+            stream.event,
+            stream.known,
+            stream.gone,
+            stream.values,
+            stream.bounds[codes],
+            stream.bounds[codes + 1],
+            as_of,
+            since,
+            plan.numerator,
+            plan.denominator,
+            plan.fold,
+            plan.window,
+            plan.first_leaf,
+            plan.statistic,
+            plan.slot,
+            slots,
+        )
+    kernel.evaluate(slots, program.operation, program.argument, program.constants, program.first_step, out)
+
+
+def window_starts(as_of: np.ndarray, months: tuple[int, ...]) -> np.ndarray:
+    """(windows, rows): the last day before each window of calendar months that ends at as_of; 0 months: all the past.
+
+    A month end goes back to month ends (30 June less 3 months is 31 March), any other day to the same day of the
+    earlier month or its end: 3 months before 30 June begin after 31 March and hold three month ends.
+    """
+    day = as_of.astype("datetime64[D]")
+    month = day.astype("datetime64[M]")
+    in_month = (day - month.astype("datetime64[D]")).astype(np.int64)
+    at_end = (day + 1).astype("datetime64[M]") != month
+    starts = np.full((len(months), len(as_of)), _ALL_THE_PAST, np.int32)
+    for row, count in enumerate(months):
+        if count:
+            first = (month - count).astype("datetime64[D]")
+            last = (month - count + 1).astype("datetime64[D]") - 1
+            same = np.minimum(first + in_month, last)
+            starts[row] = np.where(at_end, last, same).astype(np.int64)
+    return starts

@@ -1,0 +1,216 @@
+"""Where raw tables come from: a folder of parquet or CSV, or one flat table; always checked, never half read."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.errors import CreditloopError, DataError, listed, nearest
+from configs.settings import ColumnSpec, Product, flat_product
+from features import uci_default
+from features.contracts import TABLES, Columns, Kind, Table, check_frame, facts_table
+
+_READERS = {".parquet": pd.read_parquet, ".csv": None}
+_YES = {"1", "1.0", "true", "yes", "y", "t", "bad", "default", "defaulted", "b'1'"}
+_NO = {"0", "0.0", "false", "no", "n", "f", "good", "paid", "b'0'"}
+NO_DATE = "1970-01-01"  # of a flat table without time: everything happened before any question is asked
+
+
+def table_contract(name: str, product: Product) -> Table:
+    """The contract of the table `name` in `product`: `facts` is declared by the product, the others are fixed."""
+    if name == "facts":
+        kinds: dict[str, Kind] = {c.name: "text" if c.kind == "category" else "number" for c in product.columns}
+        return facts_table(kinds)
+    return TABLES[name]
+
+
+def load_tables(path: Path, product: Product) -> dict[str, Columns]:
+    """All tables of `product` from the folder `path`, and `outcomes` where they are there.
+
+    Each table is a file `<table>.parquet` or `<table>.csv`. Raises DataError that lists the breaches of all tables.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if product.reader == "uci_default":
+        return check_tables(uci_default.read(path), product, str(path))
+    frames = {name: _read_table(path, name) for name in (*product.tables, "outcomes")}
+    absent = [name for name in product.tables if frames[name] is None]
+    if absent:
+        there = ", ".join(sorted(p.name for p in path.glob("*.*"))) or "nothing"
+        raise DataError(
+            f"{path}: product {product.name!r} needs {absent[0]}.parquet or {absent[0]}.csv; the folder holds {there}"
+        )
+    return check_tables({name: frame for name, frame in frames.items() if frame is not None}, product, str(path))
+
+
+def check_tables(frames: Mapping[str, pd.DataFrame], product: Product, source: str) -> dict[str, Columns]:
+    """Every frame held against its contract; DataError lists the breaches of all of them at once."""
+    tables, problems = {}, []
+    for name, frame in frames.items():
+        try:
+            tables[name] = check_frame(table_contract(name, product), frame, source)
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError("\n".join(problems))
+    return tables
+
+
+def _read_table(folder: Path, name: str) -> pd.DataFrame | None:
+    for suffix in (".parquet", ".csv"):
+        path = folder / f"{name}{suffix}"
+        if path.exists():
+            return read_file(path)
+    return None
+
+
+def read_file(path: Path) -> pd.DataFrame:
+    """One parquet, CSV (any usual separator) or ARFF file as a frame; DataError where it cannot be read."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty; expected a header line and rows")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        if path.suffix == ".arff":
+            return _read_arff(path)
+        return pd.read_csv(path, sep=_separator(path), low_memory=False, dtype_backend="numpy_nullable")
+    except CreditloopError:
+        raise
+    except (ValueError, OSError, NotImplementedError) as error:  # parser errors of pandas, pyarrow and scipy
+        raise DataError(f"{path}: not readable as {path.suffix.lstrip('.') or 'CSV'}: {error}") from None
+
+
+def _separator(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
+        head = lines.readline()
+    try:
+        return csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
+    except csv.Error:
+        return ","
+
+
+def _read_arff(path: Path) -> pd.DataFrame:
+    from scipy.io import arff
+
+    rows, _ = arff.loadarff(path)
+    frame = pd.DataFrame(rows)
+    for name in frame.columns[frame.dtypes == object]:
+        text = frame[name].str.decode("utf-8")
+        frame[name] = text.where(text != "?")
+    return frame
+
+
+@dataclass(frozen=True, slots=True)
+class FlatTable:
+    """A flat table read: the product made of it, its tables, and what a person should know about the reading."""
+
+    product: Product
+    tables: dict[str, Columns]
+    notes: tuple[str, ...]
+
+
+def read_flat(
+    path: Path, label: str, name: str, id_column: str | None, time_column: str | None, bad: str | None
+) -> FlatTable:
+    """One table with a label column, ready to train on, with nothing declared.
+
+    Numbers stay numbers, text becomes categories, column names become plain (`net profit / sales` ->
+    `net_profit_sales`). Raises DataError for a missing or unusable label, id or time, repeated ids, or infinities.
+    """
+    frame = read_file(path)
+    if not len(frame):
+        raise DataError(f"{path}: no rows below the header")
+    _require(path, frame, label, id_column, time_column)
+    defaulted, notes = _labels(path, frame[label], bad)
+    ids = frame[id_column] if id_column else pd.Series([f"row-{i + 1}" for i in range(len(frame))])
+    times = frame[time_column] if time_column else pd.Series(NO_DATE, index=frame.index)
+    columns = frame.drop(columns=[c for c in (label, id_column, time_column) if c])
+    columns = columns.rename(columns=dict(zip(columns.columns, _plain_names(columns.columns), strict=True)))
+    specs = tuple(_column_spec(str(column), columns[column]) for column in columns.columns)
+    product = flat_product(name, f"Flat table {path.name}", specs)
+    denied = [spec.name for spec in specs if spec.name in product.deny]
+    if denied:
+        notes.append(f"left out as protected (deny, in the product file): {', '.join(denied)}")
+    facts = columns.assign(customer_id=ids.to_numpy(), date=times.to_numpy())
+    outcomes = pd.DataFrame({"customer_id": ids, "as_of": times.to_numpy(), "defaulted": defaulted})
+    tables = check_tables({"facts": facts, "outcomes": outcomes}, product, str(path))
+    return FlatTable(product, tables, tuple(notes))
+
+
+def _require(path: Path, frame: pd.DataFrame, *names: str | None) -> None:
+    known = [str(column) for column in frame.columns]
+    problems = [
+        f"column {name!r}: missing{nearest(name, known) or '; there are: ' + ', '.join(known[:12])}"
+        for name in names
+        if name and name not in known
+    ]
+    if problems:
+        raise DataError(listed(str(path), problems))
+
+
+def _labels(path: Path, label: pd.Series, bad: str | None) -> tuple[np.ndarray, list[str]]:
+    """1 where the customer went bad, and a note on how the label was read."""
+    if label.isna().any():
+        row = int(np.flatnonzero(label.isna())[0])
+        raise DataError(f"{path}: label {label.name!r}, row {row + 1}: missing; expected one of two values")
+    text = label.astype(str).str.strip()
+    values = sorted(text.unique())
+    if len(values) != 2:
+        shown = ", ".join(values[:5])
+        raise DataError(
+            f"{path}: label {label.name!r}: expected two values (good and bad), found {len(values)}: {shown}"
+        )
+    chosen = bad if bad is not None else _bad_value(path, str(label.name), values)
+    if chosen not in values:
+        raise DataError(f"{path}: --bad {chosen!r} is not a value of {label.name!r}: {' or '.join(values)}")
+    defaulted = (text == chosen).to_numpy().astype(float)
+    note = f"label {label.name!r}: {chosen!r} means default ({int(defaulted.sum()):,} of {len(text):,} rows)"
+    return defaulted, [note]
+
+
+def _bad_value(path: Path, name: str, values: list[str]) -> str:
+    lowered = {value.lower(): value for value in values}
+    yes = [value for lower, value in lowered.items() if lower in _YES]
+    no = [value for lower, value in lowered.items() if lower in _NO]
+    if len(yes) == 1:
+        return yes[0]
+    if len(no) == 1:
+        return next(value for value in values if value != no[0])
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
+    if numbers.notna().all():
+        return values[int(numbers.argmax())]  # 1 good, 2 bad: the larger number, as the notes tell
+    raise DataError(f"{path}: label {name!r}: which of {' and '.join(values)} is a default? Say --bad VALUE")
+
+
+def _plain_names(names: Iterable[Any]) -> list[str]:
+    """Names fit for a JSON key and a feature: lower case letters, digits, underscores; unique."""
+    plain: list[str] = []
+    for name in names:
+        base = re.sub(r"[^0-9a-z]+", "_", str(name).lower()).strip("_") or "column"
+        base = f"column_{base}" if base[0].isdigit() else base
+        base = f"{base}_value" if base in ("customer_id", "date", "known_time") else base
+        count = sum(other == base or re.fullmatch(rf"{base}_\d+", other) is not None for other in plain)
+        plain.append(f"{base}_{count + 1}" if count else base)
+    return plain
+
+
+def _column_spec(name: str, values: pd.Series) -> ColumnSpec:
+    number = pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+    return ColumnSpec(name=name, kind="number" if number else "category")
+
+
+def categories_of(product: Product, facts: Columns | None) -> dict[str, list[str]]:
+    """The values each category column takes, in order: the code of a value is its position."""
+    if facts is None:
+        return {}
+    named = [column.name for column in product.columns if column.kind == "category"]
+    return {name: sorted(value for value in set(facts[name]) if value) for name in named}
