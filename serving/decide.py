@@ -1,0 +1,119 @@
+"""One question to one answer, without I/O: the same inputs give the same bytes, today and on replay."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from configs.errors import DataError
+from features.contracts import to_day
+from serving.api import DecideRequest, DecisionAnswer
+from serving.ledger import canonical
+from serving.policy import grant
+from serving.reasons import Language, principal_reasons
+from serving.score import Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request with everything that was left open filled in: all that a replay needs."""
+
+    customer_id: str
+    as_of: dt.date
+    requested_amount: float | None
+    language: Language
+    reasons: int
+    records: Any
+
+    def digest(self) -> str:
+        """SHA-256 of the question: the same question under one idempotency key gives the same answer."""
+        return hashlib.sha256(canonical(msgspec.to_builtins(self))).hexdigest()
+
+
+def question_of(request: DecideRequest, today: dt.date, language: Language, reasons: int) -> Question:
+    """The question of a request, `today` and `language` where it does not say."""
+    return Question(
+        customer_id=request.customer_id,
+        as_of=request.as_of or today,
+        requested_amount=request.requested_amount,
+        language=request.language or language,
+        reasons=reasons,
+        records=msgspec.json.decode(request.records),
+    )
+
+
+def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[DecisionAnswer, dict[str, Any]]:
+    """The answer, and the evidence that the ledger keeps: features, raw score, contributions.
+
+    Raises DataError where the records break their contract.
+    """
+    as_of = to_day(question.as_of)
+    try:
+        records = msgspec.convert(question.records, scorer.records)
+    except msgspec.ValidationError as error:
+        raise DataError(f"records: {error}") from None
+    tables = scorer.columns(records, question.customer_id, as_of)
+    scores = scorer.score(tables, np.array([question.customer_id], object), np.array([as_of], np.int32))
+    contributions = scorer.contributions(scores.values)[0]
+    default_probability = float(scores.default_probability[0])
+    grade = scorer.grades[int(scores.grade[0])]
+    granted = grant(
+        grade,
+        scorer.product.policy,
+        default_probability,
+        question.requested_amount,
+        _number(scores.values[0, scorer.capacity]) if scorer.capacity is not None else None,
+        known=bool(tables),
+    )
+    answer = DecisionAnswer(
+        decision_id=decision_id,
+        product=scorer.product.name,
+        customer_id=question.customer_id,
+        as_of=question.as_of,
+        default_probability=default_probability,
+        points=round(float(scores.points[0]), 2),
+        grade=grade.name,
+        decision=granted.decision,
+        limit=granted.limit,
+        currency=scorer.product.currency,
+        binding_constraint=granted.binding_constraint,
+        terms_days=granted.terms_days,
+        reasons=principal_reasons(
+            contributions[:-1],
+            scorer.bundle.program.features,
+            scorer.points_factor,
+            question.reasons,
+            question.language,
+        ),
+        flags=granted.flags,
+        model=scorer.bundle.version,
+        policy=scorer.policy_digest,
+        program=scorer.bundle.program.digest,
+    )
+    evidence = {
+        "features": [_number(value) for value in scores.values[0].tolist()],
+        "raw_score": float(scores.raw_score[0]),
+        "contributions": contributions.tolist(),
+    }
+    return answer, evidence
+
+
+def _number(value: float) -> float | None:
+    return float(value) if value == value else None
+
+
+def ledger_body(question: Question, answer: DecisionAnswer, evidence: dict[str, Any]) -> bytes:
+    """The decision record: question, evidence and answer as canonical JSON."""
+    return canonical(
+        {
+            "question": msgspec.to_builtins(question),
+            "question_sha256": question.digest(),
+            "evidence": evidence,
+            "answer": msgspec.to_builtins(answer),
+        }
+    )

@@ -1,0 +1,119 @@
+"""What a running service holds: the champion of each product, the ledger's writer, the keys; swapped while it serves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+import uuid
+from concurrent.futures import Future
+
+import msgspec
+import numpy as np
+
+from configs.errors import CreditloopError, InputError
+from configs.settings import Settings, load_product
+from features.contracts import to_day
+from serving import access, champion
+from serving.api import DecideRequest, DecisionAnswer
+from serving.decide import Question, decide, ledger_body, question_of
+from serving.ledger import Entry, Ledger, Record, Writer, canonical
+from serving.score import Scorer, make_scorer
+
+log = logging.getLogger("creditloop.serving")
+_POLL_SECONDS = 1.0
+
+
+class Live:
+    """The state of one serving process. Requests read `scorers`; a watcher replaces it when a pointer moved."""
+
+    def __init__(self, settings: Settings, products: tuple[str, ...]) -> None:
+        self.settings = settings
+        self.keys = access.load_keys(settings.home)
+        if not self.keys:
+            raise InputError("no API key exists, so nobody could be served: creditloop keys create NAME --role score")
+        self.ledger = Ledger(settings.stores.ledger)
+        self.writer = Writer(self.ledger, settings.serving.ledger_batch)
+        self.scorers: dict[str, Scorer] = {name: self._scorer(name) for name in products}
+        for scorer in self.scorers.values():
+            _warm(scorer)
+            self._record_policy(scorer)
+        self._stop = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="champion-watcher", daemon=True)
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Record what waits and stop."""
+        self._stop.set()
+        self._watcher.join()
+        self.writer.close()
+        self.ledger.close()
+
+    def _scorer(self, name: str) -> Scorer:
+        home = self.settings.home
+        return make_scorer(champion.load_champion(self.ledger, home, name), load_product(name, home))
+
+    def _record_policy(self, scorer: Scorer) -> None:
+        """The policy in force goes into the ledger once, so that a decision can be replayed after the file changed."""
+        body = scorer.product.model_dump(mode="json")
+        key = f"policy-{scorer.policy_digest}"
+        entry = Entry(key, "policy", scorer.product.name, scorer.policy_digest, utc_now(), canonical(body), key)
+        self.ledger.append([entry])
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_POLL_SECONDS):
+            for name, scorer in list(self.scorers.items()):
+                try:
+                    promotion = champion.current(self.ledger, name)
+                    if promotion is not None and promotion.version != scorer.bundle.version:
+                        fresh = self._scorer(name)
+                        _warm(fresh)
+                        self._record_policy(fresh)
+                        self.scorers = {**self.scorers, name: fresh}
+                        log.info("%s is now answered by %s", name, promotion.version)
+                except CreditloopError as error:  # keep the last good version and say so
+                    log.error("%s: keeping %s: %s", name, scorer.bundle.version, error)
+
+    def scorer_for(self, product: str | None) -> Scorer | None:
+        """The scorer of a product; of the only one where none is named."""
+        if product is None and len(self.scorers) == 1:
+            return next(iter(self.scorers.values()))
+        return self.scorers.get(product or "")
+
+    def ask(self, scorer: Scorer, request: DecideRequest) -> tuple[Question, Future[Record]]:
+        """Decide and queue the record; the answer may be given once the future holds it. Raises DataError."""
+        serving = self.settings.serving
+        today = dt.datetime.now(dt.UTC).date()
+        question = question_of(request, today, serving.language, serving.reasons)
+        decision_id = f"d-{uuid.uuid4().hex}"
+        answer, evidence = decide(scorer, question, decision_id)
+        entry = Entry(
+            id=decision_id,
+            kind="decision",
+            product=scorer.product.name,
+            subject=question.customer_id,
+            at=utc_now(),
+            body=ledger_body(question, answer, evidence),
+            idempotency_key=request.idempotency_key,
+        )
+        return question, self.writer.submit(entry)
+
+
+def answer_of(record: Record, question: Question) -> DecisionAnswer | None:
+    """The recorded answer; None where the idempotency key was used for another question."""
+    body = record.body()
+    if not record.new and body["question_sha256"] != question.digest():
+        return None
+    return msgspec.convert(body["answer"], DecisionAnswer)
+
+
+def utc_now() -> str:
+    """The moment a record is made, UTC, to the microsecond."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+
+
+def _warm(scorer: Scorer) -> None:
+    """Run the whole path once, so that no first caller waits for a compiler."""
+    today = np.array([to_day(dt.date(2000, 1, 1))], np.int32)
+    scores = scorer.score({}, np.array(["warm"], object), today)
+    scorer.contributions(scores.values)

@@ -1,0 +1,71 @@
+"""Decide again what was decided, from the ledger alone, and compare every bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from configs.errors import CreditloopError
+from configs.settings import Product
+from serving import champion
+from serving.decide import Question, decide, ledger_body
+from serving.ledger import Ledger, Record
+from serving.score import Scorer, make_scorer
+from training import bundle as bundles
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One decision made again: whether it came out equal, bit for bit, and if not, why."""
+
+    decision_id: str
+    equal: bool
+    detail: str
+
+
+def replay(ledger: Ledger, home: Path, product: str | None = None) -> Iterator[Replayed]:
+    """Every decision in the ledger, replayed with the model version and the policy it names."""
+    scorer_of = _Scorers(ledger, home)
+    for record in ledger.records("decision", product):
+        yield replay_one(record, scorer_of)
+
+
+def replay_one(record: Record, scorer_of: Callable[[str, str], Scorer]) -> Replayed:
+    """Decide `record` again; `scorer_of` gives the scorer of a model version and a policy digest."""
+    body = record.body()
+    decision_id = record.entry.id
+    try:
+        scorer = scorer_of(body["answer"]["model"], body["answer"]["policy"])
+    except CreditloopError as error:
+        return Replayed(decision_id, False, str(error))
+    question = msgspec.convert(body["question"], Question)
+    answer, evidence = decide(scorer, question, decision_id)
+    again = ledger_body(question, answer, evidence)
+    if again == record.entry.body:
+        return Replayed(decision_id, True, "")
+    made = msgspec.json.decode(again)
+    differing = [name for name in body["answer"] if body["answer"][name] != made["answer"].get(name)]
+    return Replayed(decision_id, False, f"differs in {', '.join(differing) or 'its evidence'}")
+
+
+class _Scorers:
+    """Scorers of past versions and policies, each loaded once."""
+
+    def __init__(self, ledger: Ledger, home: Path) -> None:
+        self._home = home
+        self._policies = {
+            record.entry.subject: msgspec.json.decode(record.entry.body) for record in ledger.records("policy")
+        }
+        self._made: dict[tuple[str, str], Scorer] = {}
+
+    def __call__(self, version: str, policy: str) -> Scorer:
+        if (version, policy) not in self._made:
+            if policy not in self._policies:
+                raise CreditloopError(f"the ledger does not hold the policy {policy[:12]}")
+            product = Product.model_validate_json(msgspec.json.encode(self._policies[policy]))
+            bundle = bundles.load(champion.bundle_folder(self._home, product.name, version))
+            self._made[version, policy] = make_scorer(bundle, product)
+        return self._made[version, policy]

@@ -1,0 +1,96 @@
+"""Raw records of one customer, or tables of many, to PD, points, grade and contributions: the one scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from configs.errors import ConfigError
+from configs.settings import Grade, Product
+from features import matrix
+from features.contracts import Columns, Table, columns_of_records, record_type
+from features.sources import table_contract
+from training.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scored rows: `values` (rows, features), the others (rows,); `grade` is the position on the masterscale."""
+
+    values: np.ndarray
+    raw_score: np.ndarray
+    default_probability: np.ndarray
+    points: np.ndarray
+    grade: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A model version under a policy: what a request of this product may hold, and how it is scored."""
+
+    bundle: Bundle
+    product: Product
+    tables: dict[str, Table]
+    records: type[msgspec.Struct]
+    grades: tuple[Grade, ...]
+    capacity: int | None
+    policy_digest: str
+
+    def columns(self, records: Any, customer_id: str, as_of: int) -> dict[str, Columns]:
+        """A request's records (of type `records`) as checked tables. Raises DataError."""
+        found = {}
+        for name, table in self.tables.items():
+            rows = getattr(records, name)
+            if rows is not None and len(rows):
+                found[name] = columns_of_records(table, rows, customer_id, as_of)
+        return found
+
+    def score(self, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray) -> Scores:
+        """Features, PD, points and grade of each (customer_id, as_of): one row or millions, the same bits."""
+        values = matrix.build(self.bundle.program, tables, customer_id, as_of)
+        raw_score = self.bundle.raw_score(values)
+        log_odds = self.bundle.calibration.log_odds(raw_score)
+        default_probability = self.bundle.calibration.default_probability(raw_score)
+        scale = self.bundle.scale
+        return Scores(
+            values, raw_score, default_probability, scale.points(log_odds), scale.grade_index(default_probability)
+        )
+
+    def contributions(self, values: np.ndarray) -> np.ndarray:
+        """TreeSHAP contributions (rows, features + 1) to the raw score, the last column the average (LightGBM's)."""
+        return self.bundle.booster.predict(values, pred_contrib=True, num_threads=1)
+
+    @property
+    def points_factor(self) -> float:
+        """Points lost for each unit of raw score."""
+        return self.bundle.scale.factor * self.bundle.calibration.slope
+
+
+def make_scorer(bundle: Bundle, product: Product) -> Scorer:
+    """Join a model version and a product's policy. Raises ConfigError where they do not belong together."""
+    names = tuple(grade.name for grade in product.grades)
+    bounds = tuple(grade.pd_below for grade in product.grades if grade.pd_below is not None)
+    if (names, bounds) != (bundle.scale.names, bundle.scale.pd_below):
+        raise ConfigError(
+            f"{product.name}: the masterscale of the product file is not the one {bundle.version} was validated "
+            "with; train again, or bring the grades back"
+        )
+    feature = product.policy.capacity_feature
+    if feature is not None and feature not in bundle.program.names:
+        raise ConfigError(f"{product.name}: policy.capacity_feature {feature!r} is no feature of {bundle.version}")
+    tables = {name: table_contract(name, product) for name in bundle.program.tables}
+    fields = [(name, tuple[record_type(table), ...] | None, None) for name, table in tables.items()]
+    records = msgspec.defstruct("Records", fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
+    return Scorer(
+        bundle=bundle,
+        product=product,
+        tables=tables,
+        records=records,
+        grades=product.grades,
+        capacity=None if feature is None else bundle.program.names.index(feature),
+        policy_digest=product.digest(),
+    )

@@ -1,0 +1,69 @@
+"""The one place that knows BentoML: its lifecycle, probes, metrics and workers around our routes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# Before the import: the library reads them once. Nothing we start sends usage data.
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+import bentoml
+
+from configs.errors import CreditloopError
+from configs.settings import Settings, home_folder, load_settings
+from serving.http import Routes
+from serving.live import Live
+
+_PRODUCTS = "CREDITLOOP_PRODUCTS"
+_running: list[Live] = []  # the one Live of this process, between the service's start and its end
+
+
+@bentoml.service(name="creditloop", traffic={"timeout": 30})
+class Creditloop:
+    """Credit decisions for the products named in the environment."""
+
+    def __init__(self) -> None:
+        products = tuple(name for name in os.environ.get(_PRODUCTS, "").split(",") if name)
+        try:
+            _running.append(Live(load_settings(home_folder()), products))
+        except CreditloopError as error:
+            sys.exit(f"creditloop: {error}")
+
+    async def __is_ready__(self) -> bool:
+        return bool(_running)
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        """Record what waits before the process ends."""
+        while _running:
+            _running.pop().close()
+
+
+Creditloop.add_asgi_middleware(Routes, live=lambda: _running[-1] if _running else None)
+
+
+def environment(settings: Settings, products: tuple[str, ...]) -> dict[str, str]:
+    """What a serving process must find in its environment: home, products, one thread a library, no telemetry."""
+    return {
+        **os.environ,
+        "CREDITLOOP_HOME": str(settings.home),
+        _PRODUCTS: ",".join(products),
+        "BENTOML_HOME": str(settings.home / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "DO_NOT_TRACK": "true",
+        "OMP_NUM_THREADS": "1",
+        "BENTOML_CONFIG_OPTIONS": f"api_server.logging.access.enabled=false services.creditloop.workers={settings.serving.workers}",
+    }
+
+
+def command(settings: Settings) -> list[str]:
+    """The command that serves."""
+    serving = settings.serving
+    return [
+        sys.executable, "-m", "bentoml", "serve", "serving.service:Creditloop",
+        "--host", serving.host, "--port", str(serving.port),
+        "--working-dir", str(Path(__file__).parent.parent),
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Features in, one model bundle out: tuned, calibrated, scaled, validated, gated, registered."""

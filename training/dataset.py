@@ -1,0 +1,141 @@
+"""Matured outcomes and their features, split so that nothing which judges a model ever taught it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from configs.errors import DataError
+from configs.settings import Product, Training
+from features import catalogue, matrix, outcome
+from features.catalogue import Program
+from features.contracts import Columns, iso
+from features.sources import categories_of
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One row per matured (customer, as_of): `matrix` (rows, features) float64, `defaulted` (rows,) 0 or 1."""
+
+    program: Program
+    matrix: np.ndarray
+    defaulted: np.ndarray
+    customer_id: np.ndarray
+    as_of: np.ndarray
+    immature: int
+
+    def __len__(self) -> int:
+        return len(self.defaulted)
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """The dataset of these rows."""
+        return Dataset(
+            self.program,
+            self.matrix[rows],
+            self.defaulted[rows],
+            self.customer_id[rows],
+            self.as_of[rows],
+            self.immature,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Three datasets that share no customer; `by_time`: the test lies later than the other two."""
+
+    train: Dataset
+    calibrate: Dataset
+    test: Dataset
+    by_time: bool
+
+
+def assemble(product: Product, tables: Mapping[str, Columns], now: int) -> Dataset:
+    """The features of every outcome matured at `now` (days since 1970).
+
+    A feature that is missing in every row is left out of the program: a feed this lender does not have. Raises
+    DataError where no outcome has matured or only one class is there.
+    """
+    if "outcomes" not in tables:
+        raise DataError(f"{product.name}: no outcomes table; training needs what became of the customers")
+    labels = outcome.matured(tables["outcomes"], product.outcome.window_months, now)
+    _require_both_classes(labels, product, now)
+    features = catalogue.product_features(product, categories_of(product, tables.get("facts")))
+    program = catalogue.compile_program(features)
+    values = matrix.build(program, tables, labels.customer_id, labels.as_of)
+    present = ~np.isnan(values).all(axis=0)
+    if not present.all():
+        kept = tuple(item for item, there in zip(features, present, strict=True) if there)
+        if not kept:
+            raise DataError(f"{product.name}: every feature is missing in every row; check tables and dates")
+        program, values = catalogue.compile_program(kept), np.ascontiguousarray(values[:, present])
+    return Dataset(program, values, labels.defaulted, labels.customer_id, labels.as_of, labels.immature)
+
+
+def _require_both_classes(labels: outcome.Labels, product: Product, now: int) -> None:
+    if not len(labels):
+        raise DataError(
+            f"{product.name}: none of the {labels.immature} outcomes has matured by {iso(now)} "
+            f"(window {product.outcome.window_months} months)"
+        )
+    bad = int(labels.defaulted.sum())
+    if bad in (0, len(labels)):
+        raise DataError(
+            f"{product.name}: the label has a single class ({bad} defaults in {len(labels)} matured rows); "
+            "a model needs both"
+        )
+
+
+def split(data: Dataset, settings: Training) -> Split:
+    """By customer always, by time where there are at least four dates.
+
+    A customer's side depends on its id and the seed alone, so it stays there when data grow, and a champion was
+    never taught by a row that judges its challenger. With dates, the test takes the latest of them. Raises
+    DataError where a part has fewer defaults than a model can be judged by.
+    """
+    draw = customer_draw(data.customer_id, settings.seed)
+    dates = np.unique(data.as_of)
+    by_time = len(dates) >= 4
+    is_test = draw < settings.test_share
+    early = np.ones(len(data), bool)
+    if by_time:
+        late_dates = max(1, round(len(dates) * settings.out_of_time_share))
+        early = data.as_of < dates[-late_dates]
+    # The same draw, stretched over the customers that are left, chooses those that calibrate.
+    rest = (draw - settings.test_share) / (1 - settings.test_share)
+    calibrates = ~is_test & early & (rest < settings.calibration_share)
+    trains = ~is_test & early & ~calibrates
+    tests = is_test & ~early if by_time else is_test
+    parts = {"train": trains, "calibrate": calibrates, "test": tests}
+    for name, rows in parts.items():
+        bad = int(data.defaulted[rows].sum())
+        needed = settings.minimum_defaults if name == "train" else max(5, settings.minimum_defaults // 3)
+        if bad < needed or bad > rows.sum() - needed:
+            raise DataError(
+                f"{name} rows: {bad} defaults among {int(rows.sum())}; at least {needed} of each class are needed. "
+                "Bring more matured outcomes, or lower training.minimum_defaults and know what that means"
+            )
+    return Split(*(data.take(np.flatnonzero(rows)) for rows in parts.values()), by_time)
+
+
+def customer_draw(customer_id: np.ndarray, seed: int) -> np.ndarray:
+    """A number in [0, 1) for each customer, from id and seed alone: stable across runs, orders and growth."""
+    ids, position = np.unique(customer_id.astype(str), return_inverse=True)
+    digests = b"".join(hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest() for name in ids)
+    return (np.frombuffer(digests, ">u8") / 2.0**64)[position]
+
+
+def digest(tables: Mapping[str, Columns]) -> str:
+    """SHA-256 of the checked tables: the data a model was made of, whatever file format they came in."""
+    total = hashlib.sha256()
+    for name in sorted(tables):
+        for column in sorted(tables[name]):
+            values = tables[name][column]
+            total.update(f"{name}.{column}:".encode())
+            if values.dtype == object:
+                total.update("\x1f".join(map(str, values)).encode())
+            else:
+                total.update(np.ascontiguousarray(values).view(np.uint8).data)
+    return total.hexdigest()

@@ -1,0 +1,74 @@
+"""May this challenger be promoted? Named checks from the settings, each with its evidence. Policy, not regulation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from configs.settings import Band, Gate
+from training.validate import Interval, Validation
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question of the gate, what was measured and what was asked for."""
+
+    name: str
+    passed: bool
+    measured: float
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The gate's answer: passed only if every check did."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, `passed` included."""
+        return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}
+
+
+def judge(
+    test: Validation, training_auc: float, against_champion: Interval | None, bounds: Gate
+) -> Verdict:
+    """Hold a challenger's numbers on the test rows against the bounds; without a champion there is no comparison."""
+    overfit = training_auc - test.auc.value
+    checks = [
+        Check("auc", test.auc.value >= bounds.minimum_auc, test.auc.value, f"at least {bounds.minimum_auc:g}"),
+        Check("overfit", overfit <= bounds.maximum_overfit, overfit, f"at most {bounds.maximum_overfit:g}"),
+        _inside("calibration_slope", test.calibration_slope, bounds.calibration_slope),
+        _inside("observed_to_expected", test.observed_to_expected, bounds.calibration_ratio),
+        Check("grades_rise", _rates_rise(test), float(len(test.grades)), "no significant fall of the default rate"),
+    ]
+    if against_champion is not None:
+        checks.append(
+            Check(
+                "not_worse_than_champion",
+                against_champion.low >= -bounds.maximum_auc_drop,
+                against_champion.low,
+                f"lower 95 % bound of the AUC difference at least {-bounds.maximum_auc_drop:g}",
+            )
+        )
+    return Verdict(tuple(checks))
+
+
+def _inside(name: str, value: float, band: Band) -> Check:
+    return Check(name, band.holds(value), value, f"within [{band.low:g}, {band.high:g}]")
+
+
+def _rates_rise(test: Validation) -> bool:
+    """No grade's default rate lies significantly (one-sided, two-proportion z > 1.645) below its better neighbour's."""
+    filled = [grade for grade in test.grades if grade.rows]
+    for better, worse in zip(filled, filled[1:], strict=False):
+        pooled = (better.defaults + worse.defaults) / (better.rows + worse.rows)
+        spread = (pooled * (1 - pooled) * (1 / better.rows + 1 / worse.rows)) ** 0.5
+        if spread > 0 and (better.default_rate - worse.default_rate) / spread > 1.645:
+            return False
+    return True

@@ -1,0 +1,110 @@
+"""The one place that knows MLflow: a run with its record, the model registered, the alias `challenger` set."""
+
+from __future__ import annotations
+
+import os
+
+# Before the import: the library reads them once. Nothing we start sends usage data.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow.models import infer_signature
+from mlflow.tracking import MlflowClient
+
+from configs.settings import Settings
+from training.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a training run leaves in MLflow besides the bundle."""
+
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    trials: tuple[Mapping[str, Any], ...]
+    figures: Mapping[str, Figure]
+    page: str
+    gate: Mapping[str, Any]
+
+
+def register(bundle: Bundle, run: Run, settings: Settings) -> str:
+    """Log `run` and register the bundle's Booster as a version of the product; returns the run's id.
+
+    The Booster goes in its native text form: nothing pickled is written. MLflow mirrors what the bundle says;
+    serving never asks it.
+    """
+    _quiet()
+    mlflow.set_tracking_uri(settings.stores.tracking)
+    experiment = _experiment(bundle.product, settings.home)
+    with mlflow.start_run(experiment_id=experiment, run_name=bundle.version) as active:
+        mlflow.log_params({key: str(value)[:500] for key, value in run.params.items()})
+        mlflow.log_metrics({key: value for key, value in run.metrics.items() if np.isfinite(value)})
+        for number, trial in enumerate(run.trials):
+            if trial["log_loss"] is not None:
+                mlflow.log_metric("trial_log_loss", trial["log_loss"], step=number)
+        mlflow.log_table(pd.DataFrame(list(run.trials)).astype(object), "trials.json")
+        for name, figure in run.figures.items():
+            mlflow.log_figure(figure, f"plots/{name}.png")
+        mlflow.log_text(run.page, "validation.html")
+        mlflow.log_dict(dict(run.gate), "gate.json")
+        mlflow.log_artifacts(str(bundle.folder), "bundle")
+        mlflow.set_tags({"product": bundle.product, "bundle": bundle.version, "gate_passed": run.gate["passed"]})
+        run_id = str(active.info.run_id)
+        _register_version(bundle, _log_model(bundle), run_id)
+        return run_id
+
+
+def _quiet() -> None:
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _experiment(product: str, home: Path) -> str:
+    found = mlflow.get_experiment_by_name(product)
+    if found:
+        return str(found.experiment_id)
+    return mlflow.create_experiment(product, artifact_location=(home / "mlflow-artifacts" / product).as_uri())
+
+
+def _log_model(bundle: Bundle) -> str:
+    example = pd.DataFrame(bundle.reference()[list(bundle.program.names)].head(5), dtype=np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's hints on type inference are not for our users
+        logged = mlflow.lightgbm.log_model(
+            bundle.booster,
+            name="model",
+            signature=infer_signature(example, bundle.default_probability(example.to_numpy())),
+        )
+    return str(logged.model_uri)
+
+
+def _register_version(bundle: Bundle, model_uri: str, run_id: str) -> None:
+    client = MlflowClient()
+    if not client.search_registered_models(f"name = '{bundle.product}'"):
+        client.create_registered_model(bundle.product)
+    made = client.create_model_version(bundle.product, model_uri, run_id, tags={"bundle": bundle.version})
+    client.set_registered_model_alias(bundle.product, "challenger", made.version)
+
+
+def mirror_champion(product: str, version: str, tracking: str) -> bool:
+    """Set the alias `champion` to the bundle `version`; False where MLflow does not know it. The ledger decides."""
+    _quiet()
+    mlflow.set_tracking_uri(tracking)
+    client = MlflowClient()
+    for found in client.search_model_versions(f"name = '{product}'"):
+        if found.tags.get("bundle") == version:
+            client.set_registered_model_alias(product, "champion", found.version)
+            return True
+    return False

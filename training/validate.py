@@ -1,0 +1,135 @@
+"""How good a model is on rows that taught it nothing: discrimination, calibration, grades; JSON first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import logit
+from scipy.stats import beta, rankdata
+
+from training.calibrate import logistic_line
+from training.scaling import Scale
+
+_95 = 1.959963984540054  # of the standard normal, two-sided
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its two-sided 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class GradeRow:
+    """One grade: rows, defaults, mean PD, default rate, and the Jeffreys p-value of 'the PD is not too low'."""
+
+    grade: str
+    rows: int
+    defaults: int
+    mean_pd: float
+    default_rate: float
+    jeffreys_p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The numbers of one model on one set of judged rows."""
+
+    rows: int
+    defaults: int
+    auc: Interval
+    gini: float
+    ks: float
+    log_loss: float
+    brier: float
+    calibration_intercept: float
+    calibration_slope: float
+    observed_to_expected: float
+    grades: tuple[GradeRow, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for validation.json and for MLflow."""
+        return asdict(self)
+
+
+def validate(default_probability: np.ndarray, defaulted: np.ndarray, scale: Scale) -> Validation:
+    """Judge PDs (rows,) against what became of them (rows,)."""
+    pd_, bad = np.clip(default_probability, 1e-15, 1 - 1e-15), defaulted.astype(bool)
+    auc = auc_interval(pd_, bad)
+    intercept, slope = logistic_line(logit(pd_), bad)
+    return Validation(
+        rows=len(bad),
+        defaults=int(bad.sum()),
+        auc=auc,
+        gini=2 * auc.value - 1,
+        ks=kolmogorov_smirnov(pd_, bad),
+        log_loss=float(-np.mean(np.where(bad, np.log(pd_), np.log1p(-pd_)))),
+        brier=float(np.mean((pd_ - bad) ** 2)),
+        calibration_intercept=intercept,
+        calibration_slope=slope,
+        observed_to_expected=float(bad.sum() / pd_.sum()),
+        grades=grade_table(pd_, bad, scale),
+    )
+
+
+def placements(score: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each bad the share of goods it outscores, for each good the share of bads above it (ties half)."""
+    ranks = rankdata(score)
+    bads, goods = score[bad], score[~bad]
+    of_bads = (ranks[bad] - rankdata(bads)) / len(goods)
+    of_goods = 1 - (ranks[~bad] - rankdata(goods)) / len(bads)
+    return of_bads, of_goods
+
+
+def auc_interval(score: np.ndarray, bad: np.ndarray) -> Interval:
+    """AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988)."""
+    of_bads, of_goods = placements(score, bad)
+    spread = _95 * math.sqrt(_variance(of_bads) + _variance(of_goods))
+    auc = float(of_bads.mean())
+    return Interval(auc, max(0.0, auc - spread), min(1.0, auc + spread))
+
+
+def auc_difference(challenger: np.ndarray, champion: np.ndarray, bad: np.ndarray) -> Interval:
+    """AUC of challenger minus champion on the same rows, paired (DeLong et al., 1988, eq. 5)."""
+    ours, theirs = placements(challenger, bad), placements(champion, bad)
+    by_bads, by_goods = ours[0] - theirs[0], ours[1] - theirs[1]
+    spread = _95 * math.sqrt(_variance(by_bads) + _variance(by_goods))
+    difference = float(by_bads.mean())
+    return Interval(difference, difference - spread, difference + spread)
+
+
+def _variance(values: np.ndarray) -> float:
+    return float(np.var(values, ddof=1) / len(values)) if len(values) > 1 else float("inf")
+
+
+def kolmogorov_smirnov(score: np.ndarray, bad: np.ndarray) -> float:
+    """The largest distance between the score distributions of bads and goods; 1 where they are apart."""
+    values = np.unique(score)
+    of_bads = np.searchsorted(np.sort(score[bad]), values, side="right") / bad.sum()
+    of_goods = np.searchsorted(np.sort(score[~bad]), values, side="right") / (~bad).sum()
+    return float(np.abs(of_bads - of_goods).max())
+
+
+def jeffreys_p(default_probability: float, defaults: int, rows: int) -> float:
+    """P(true PD <= the PD used), prior Beta(1/2, 1/2): small says the PD is too low (ECB 2019, 2.5.3.1)."""
+    return float(beta.cdf(default_probability, defaults + 0.5, rows - defaults + 0.5))
+
+
+def grade_table(default_probability: np.ndarray, bad: np.ndarray, scale: Scale) -> tuple[GradeRow, ...]:
+    """One row for each grade of the masterscale, empty grades included (their rates are missing)."""
+    index = scale.grade_index(default_probability)
+    table = []
+    for place, name in enumerate(scale.names):
+        here = index == place
+        rows, defaults = int(here.sum()), int(bad[here].sum())
+        mean_pd = float(default_probability[here].mean()) if rows else float("nan")
+        rate = defaults / rows if rows else float("nan")
+        p_value = jeffreys_p(mean_pd, defaults, rows) if rows else float("nan")
+        table.append(GradeRow(name, rows, defaults, mean_pd, rate, p_value))
+    return tuple(table)
