@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import tomllib
 from collections.abc import Mapping
@@ -20,12 +21,13 @@ Count = Annotated[int, Field(gt=0)]
 Group = Literal["financial", "behavioral", "column"]
 Decision = Literal["approve", "refer", "decline"]
 Risk = Literal["rises", "falls", "unknown"]
+TableName = Literal["customers", "statements", "financials", "invoices", "facts"]
 
 
 class Frozen(BaseModel):
     """What every part of a settings file is: immutable, strict, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Band(Frozen):
@@ -176,7 +178,7 @@ class Product(Frozen):
     title: str
     currency: str
     reader: Literal["tables", "uci_default"] = "tables"
-    tables: tuple[str, ...]
+    tables: tuple[TableName, ...]
     groups: tuple[Group, ...]
     deny: tuple[str, ...] = ()
     outcome: Outcome
@@ -194,8 +196,8 @@ class Product(Frozen):
         return value
 
     @model_validator(mode="after")
-    def _masterscale_descends(self) -> Product:
-        problems = masterscale_problems(self.grades)
+    def _holds_together(self) -> Product:
+        problems = masterscale_problems(self.grades) + column_problems(self.columns)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -213,7 +215,7 @@ def masterscale_problems(grades: tuple[Grade, ...]) -> list[str]:
     if grades[-1].pd_below is not None:
         problems.append(f"grades.{grades[-1].name}: the last grade takes every PD left, so it has no pd_below")
     order = get_args(Decision)
-    for better, worse in zip(grades, grades[1:], strict=False):
+    for better, worse in itertools.pairwise(grades):
         if better.pd_below is None:
             problems.append(f"grades.{better.name}.pd_below: missing; only the last grade goes without")
         elif worse.pd_below is not None and worse.pd_below <= better.pd_below:
@@ -226,6 +228,16 @@ def masterscale_problems(grades: tuple[Grade, ...]) -> list[str]:
     names = [grade.name for grade in grades]
     problems += [f"grades.{name}: named twice" for name in sorted({n for n in names if names.count(n) > 1})]
     return problems
+
+
+def column_problems(columns: tuple[ColumnSpec, ...]) -> list[str]:
+    """Why these flat columns cannot stand in one table: each is named once, and not like a column it has anyway."""
+    names = [column.name for column in columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    reserved = [name for name in ("customer_id", "date", "known_time") if name in names]
+    return [f"columns.{name}: named twice" for name in twice] + [
+        f"columns.{name}: every facts table has this column; name the feature otherwise" for name in reserved
+    ]
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -284,10 +296,10 @@ def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Set
     if own.exists():
         values, source = _laid_over(values, read_toml(own)), str(own)
     values = _laid_over(values, overrides or {})
-    stores = values.get("stores", {})
-    values["stores"] = {
-        key: url.replace("{home}", str(home)) if isinstance(url, str) else url for key, url in stores.items()
-    }
+    if isinstance(stores := values["stores"], dict):
+        values["stores"] = {
+            key: url.replace("{home}", str(home)) if isinstance(url, str) else url for key, url in stores.items()
+        }
     return parse(Settings, {**values, "home": home}, source)
 
 
@@ -313,7 +325,7 @@ def load_product(name: str, home: Path) -> Product:
         path = next((candidate for candidate in found if candidate.exists()), path)
     if path.suffix != ".toml":
         known = product_names(home)
-        raise ConfigError(f"no product {name!r}{nearest(name, known)} Known: {', '.join(known)}")
+        raise ConfigError(f"no product {name!r}{nearest(name, known) or '.'} Known: {', '.join(known)}")
     return parse(Product, read_toml(path), str(path))
 
 

@@ -82,8 +82,8 @@ def column_features(columns: Sequence[ColumnSpec], categories: Mapping[str, Sequ
 def product_features(product: Product, categories: Mapping[str, Sequence[str]]) -> tuple[Feature, ...]:
     """The features of `product`: its groups, on the tables it has, without what it denies.
 
-    `categories` gives each category column its values, as seen in training. Raises ConfigError for a denied
-    name that is no feature, and where nothing is left.
+    `categories` gives each category column its values, as seen in training. Raises ConfigError where a column is
+    named like a declared feature, and where nothing is left.
     """
     flat = column_features(product.columns, categories) if "column" in product.groups else []
     declared = [
@@ -92,6 +92,9 @@ def product_features(product: Product, categories: Mapping[str, Sequence[str]]) 
     features = [item for item in (*declared, *flat) if item.name not in product.deny]
     if not features:
         raise ConfigError(f"{product.name}: no feature is left; check groups, tables, columns and deny")
+    clash = sorted({item.name for item in declared} & {item.name for item in flat})
+    if clash:
+        raise ConfigError(f"{product.name}: columns named like features of the house: {', '.join(clash)}")
     return tuple(features)
 
 
@@ -114,12 +117,13 @@ def facts_stream(features: Sequence[Feature]) -> Stream:
 
 
 def _column(feature: Feature) -> Derive:
-    if not feature.categories:
-        return lambda table: table[feature.name]
     codes = {value: float(code) for code, value in enumerate(feature.categories)}
 
     def coded(table: Columns) -> np.ndarray:
-        return np.fromiter((codes.get(value, np.nan) for value in table[feature.name]), np.float64)
+        values = table[feature.name]
+        if values.dtype != object:
+            return values
+        return np.fromiter((codes.get(value, np.nan) for value in values), np.float64, len(values))
 
     return coded
 

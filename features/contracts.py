@@ -21,17 +21,19 @@ NEVER = np.int32(2**31 - 1)
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
 Kind = Literal["text", "number", "date"]
+_NO_MINUS_ZERO = 0.0  # added to numbers: the larger of 0 and -0 would depend on the order of the rows
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its kind, whether the column must be there, whether a value may be missing, its range."""
+    """One column: its kind, whether the column must be there, whether a value may be missing, its range, if whole."""
 
     kind: Kind
     required: bool = True
     missing: bool = True
     low: float = -np.inf
     high: float = np.inf
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ TABLES: dict[str, Table] = {
             ("as_of",),
             {
                 "as_of": _DATE,
-                "defaulted": Column("number", missing=False, low=0, high=1),
+                "defaulted": Column("number", missing=False, low=0, high=1, whole=True),
                 "observed_until": Column("date", required=False),
                 "defaulted_on": Column("date", required=False),
                 **dict.fromkeys(("days_past_due_max", "ead", "loss"), _OPTIONAL_NOT_NEGATIVE),
@@ -154,11 +156,11 @@ def check_frame(table: Table, frame: pd.DataFrame, source: str) -> Columns:
         else:
             columns[name] = _absent(column, len(frame))
     if not problems:
-        columns["known_time"] = np.minimum(columns["known_time"], NEVER)
+        columns = _with_known_time(table, columns)
         problems += _date_problems(table, columns) + _duplicate_problems(table, columns)
     if problems:
         raise DataError(listed(f"{source} ({table.name})", problems))
-    return _with_known_time(table, columns)
+    return columns
 
 
 def _missing_columns(expected: Mapping[str, Column], frame: pd.DataFrame) -> list[str]:
@@ -166,6 +168,8 @@ def _missing_columns(expected: Mapping[str, Column], frame: pd.DataFrame) -> lis
     problems = []
     for name, column in expected.items():
         if name in frame.columns:
+            if (times := list(frame.columns).count(name)) > 1:
+                problems.append(f"column {name!r}: the table has {times} of this name")
             continue
         hint = nearest(name, extra)
         if column.required:
@@ -188,13 +192,13 @@ def _converted(name: str, column: Column, values: pd.Series) -> tuple[np.ndarray
     """The values in their column's type, and what is wrong with them."""
     empty = np.array(values.isna())
     if column.kind == "text":
-        out = values.where(~empty, "").astype(str).to_numpy(object)
+        out = values.astype(object).where(~empty, "").astype(str).to_numpy(object)
         empty |= out == ""
         wrong = np.zeros(len(out), bool)
     elif column.kind == "date":
         out, wrong = _as_days(values, empty)
     else:
-        out = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        out = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan) + _NO_MINUS_ZERO
         wrong = np.isnan(out) & ~empty
     problems = _named(name, wrong, values, f"expected a {column.kind}, got {{}}")
     if not column.missing:
@@ -203,13 +207,17 @@ def _converted(name: str, column: Column, values: pd.Series) -> tuple[np.ndarray
         problems += _named(name, np.isinf(out), values, "infinite; leave the value out where it is unknown")
         outside = ((out < column.low) | (out > column.high)) & np.isfinite(out)
         problems += _named(name, outside, values, f"got {{}}, outside [{column.low:g}, {column.high:g}]")
+        broken = np.isfinite(out) & ~outside & (out != np.floor(out)) & column.whole
+        problems += _named(name, broken, values, "got {}, expected a whole number")
     return out, problems
 
 
 def _as_days(values: pd.Series, empty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if pd.api.types.is_numeric_dtype(values) and not empty.all():
         return np.full(len(values), NEVER, np.int32), ~empty
-    moments = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
+    if values.dtype == object:  # a number among text would be read as nanoseconds
+        values = values.where(~values.map(lambda value: isinstance(value, (int, float))), "a number")
+    moments = pd.to_datetime(values.where(~empty, None), errors="coerce", format="ISO8601", utc=True)
     wrong = moments.isna().to_numpy() & ~empty
     days = moments.to_numpy("datetime64[D]").astype(np.int64)
     return np.where(moments.isna().to_numpy(), NEVER, days).astype(np.int32), wrong
@@ -220,12 +228,13 @@ def _named(name: str, wrong: np.ndarray, values: pd.Series, what: str) -> list[s
     if not len(rows):
         return []
     more = f" ({len(rows)} rows like it)" if len(rows) > 1 else ""
-    return [f"column {name!r}, row {rows[0] + 1}: {what.format(repr(values.iloc[rows[0]]))}{more}"]
+    got = values.iloc[rows[:1]].tolist()[0]
+    return [f"column {name!r}, row {rows[0] + 1}: {what.format(repr(got))}{more}"]
 
 
 def _date_problems(table: Table, columns: Columns) -> list[str]:
     problems = []
-    early = (columns["known_time"] != NEVER) & (columns["known_time"] < columns[table.event])
+    early = columns["known_time"] < columns[table.event]
     if early.any():
         row = int(np.flatnonzero(early)[0])
         problems.append(
@@ -281,7 +290,8 @@ def _json_type(column: Column) -> Any:
     if column.kind == "date":
         return dt.date | None if column.missing else dt.date
     if column.kind == "text":
-        return Annotated[str, msgspec.Meta(max_length=256)] | None if column.missing else str
+        text = Annotated[str, msgspec.Meta(min_length=0 if column.missing else 1, max_length=256)]
+        return text | None if column.missing else text
     low = column.low if np.isfinite(column.low) else None
     high = column.high if np.isfinite(column.high) else None
     number = Annotated[float, msgspec.Meta(ge=low, le=high)]
@@ -298,17 +308,19 @@ def columns_of_records(
             columns[name] = _column_of(column, (getattr(record, name) for record in records), len(records))
     if table.name == "facts":
         columns["date"] = np.where(columns["date"] == NEVER, np.int32(as_of), columns["date"])
+    columns = _with_known_time(table, columns)
     problems = _date_problems(table, columns)
     if len(records) > 1:
         problems += _duplicate_problems(table, columns)
     if problems:
         raise DataError(listed(f"records.{table.name}", problems))
-    return _with_known_time(table, columns)
+    return columns
 
 
 def _column_of(column: Column, values: Iterable[Any], rows: int) -> np.ndarray:
     if column.kind == "number":
-        return np.fromiter((np.nan if value is None else value for value in values), np.float64, rows)
+        numbers = np.fromiter((np.nan if value is None else value for value in values), np.float64, rows)
+        return numbers + _NO_MINUS_ZERO
     if column.kind == "date":
         return np.fromiter((NEVER if value is None else to_day(value) for value in values), np.int32, rows)
     return np.array(["" if value is None else value for value in values] or [""], object)[:rows]

@@ -101,16 +101,23 @@ STREAMS: dict[str, Stream] = {
         "invoices",
         _take("issued"),
         {"amount": _take("amount"), "rows": _ones("issued"), "disputed": _take("disputed")},
+        restates=("invoice_id",),
         fold="each",
     ),
     "open_invoices": Stream(
-        "invoices", _take("issued"), {"amount": _take("amount")}, gone=_take("paid"), fold="each"
+        "invoices",
+        _take("issued"),
+        {"amount": _take("amount")},
+        gone=_take("paid"),
+        restates=("invoice_id",),
+        fold="each",
     ),
     "overdue_invoices": Stream(
         "invoices",
         lambda table: table["due"] + np.int32(1),  # an invoice is overdue from the day after its due date
         {"amount": _take("amount")},
         gone=_take("paid"),
+        restates=("invoice_id",),
         fold="each",
     ),
     "paid_invoices": Stream(
@@ -121,6 +128,7 @@ STREAMS: dict[str, Stream] = {
             "days_beyond_terms": _days_beyond_terms,
             "late_amount": _late_amount,
         },
+        restates=("invoice_id",),
         fold="each",
     ),
 }
@@ -152,40 +160,54 @@ def customer_codes(customers: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return pd.Index(customers).get_indexer(ids)
 
 
-def build(stream: Stream, columns: tuple[str, ...], table: Columns, customers: np.ndarray) -> Facts:
-    """`table`'s facts about `customers`, in an order that does not depend on the order of its rows."""
-    codes = customer_codes(customers, table["customer_id"])
+def build(
+    stream: Stream,
+    columns: tuple[str, ...],
+    table: Columns,
+    codes: np.ndarray,
+    customers: int,
+    replaced: np.ndarray,
+) -> Facts:
+    """`table`'s facts about the `customers` that `codes` names, in an order that the order of its rows does not change.
+
+    `replaced` is what `replaced_on` gives for this table: the streams of one table share it.
+    """
     event = np.asarray(stream.event(table), np.int32)
     known = np.maximum(table["known_time"], event)
-    gone = np.full(len(event), NEVER, np.int32) if stream.gone is None else stream.gone(table)
+    gone = replaced if stream.gone is None else np.minimum(stream.gone(table), replaced)
     values = np.empty((len(columns), len(event)))
     for row, name in enumerate(columns):
         values[row] = stream.columns[name](table)
-    if stream.restates:
-        gone = np.minimum(gone, _replaced_on(codes, event, known, [table[name] for name in stream.restates]))
     order = _total_order(codes, event, known, gone, values)
     order = order[codes[order] >= 0]
-    bounds = np.searchsorted(codes[order], np.arange(len(customers) + 1))
+    bounds = np.searchsorted(codes[order], np.arange(customers + 1))
     return Facts(event[order], known[order], gone[order], np.ascontiguousarray(values[:, order]), bounds)
 
 
 def _total_order(
     codes: np.ndarray, event: np.ndarray, known: np.ndarray, gone: np.ndarray, values: np.ndarray
 ) -> np.ndarray:
-    """Sorted by customer and event; rows that tie are ordered by what they say, so any input order gives one result."""
-    keys = (gone, known, event, codes)
+    """Sorted by customer and event; rows that tie are ordered by what they say, so any input order gives one result.
+
+    `gone` comes last of all: it may lie in the future, which must not move so much as the order of a sum.
+    """
+    keys = (known, event, codes)
     order = np.lexsort(keys)
     if len(order) > 1 and np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0).any():
-        order = np.lexsort((*values, *keys))
+        order = np.lexsort((gone, *values, *keys))
     return order
 
 
-def _replaced_on(codes: np.ndarray, event: np.ndarray, known: np.ndarray, key: list[np.ndarray]) -> np.ndarray:
-    """The day each row is replaced by a later known row of the same key, NEVER for the newest."""
-    replaced = np.full(len(event), NEVER, np.int32)
+def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
+    """The day each row is replaced by a later known row of the same `restates` key, NEVER for the newest."""
+    known = table["known_time"]
+    replaced = np.full(len(known), NEVER, np.int32)
+    if not restates:
+        return replaced
+    key = [table[name] for name in restates]
     factors = [pd.factorize(part)[0] if part.dtype == object else part for part in key]
     order = np.lexsort((known, *factors, codes))
-    same = np.ones(len(order) - 1, bool) if len(order) else np.zeros(0, bool)
+    same = np.ones(max(len(order) - 1, 0), bool)
     for part in (codes, *factors):
         same &= part[order][1:] == part[order][:-1]
     later = np.flatnonzero(same)

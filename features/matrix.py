@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from features import history, kernel
-from features.catalogue import Program
+from features.catalogue import Program, StreamPlan
 from features.contracts import Columns
 
 _BLOCK = 16_384  # rows reduced at once: bounds the memory of the statistics
@@ -25,11 +25,7 @@ def build(
     customers = np.unique(customer_id) if len(customer_id) > 1 else customer_id
     codes = history.customer_codes(customers, customer_id)
     as_of = np.ascontiguousarray(as_of, np.int32)
-    facts = [
-        (plan, history.build(plan.stream, plan.columns, tables[plan.stream.table], customers))
-        for plan in program.plans
-        if plan.stream.table in tables and len(tables[plan.stream.table]["customer_id"])
-    ]
+    facts = _facts(program, tables, customers)
     out = np.empty((len(as_of), len(program.features)))
     for low in range(0, len(as_of), _BLOCK):
         rows = slice(low, low + _BLOCK)
@@ -37,9 +33,32 @@ def build(
     return out
 
 
+def _facts(
+    program: Program, tables: Mapping[str, Columns], customers: np.ndarray
+) -> list[tuple[StreamPlan, history.Facts]]:
+    """The facts each plan reads; what the streams of one table share is worked out once."""
+    codes: dict[str, np.ndarray] = {}
+    replaced: dict[tuple[str, tuple[str, ...]], np.ndarray] = {}
+    facts = []
+    for plan in program.plans:
+        name, restates = plan.stream.table, plan.stream.restates
+        table = tables.get(name)
+        if table is None or not len(table["customer_id"]):
+            continue
+        if name not in codes:
+            codes[name] = history.customer_codes(customers, table["customer_id"])
+        if (name, restates) not in replaced:
+            replaced[name, restates] = history.replaced_on(table, restates, codes[name])
+        built = history.build(
+            plan.stream, plan.columns, table, codes[name], len(customers), replaced[name, restates]
+        )
+        facts.append((plan, built))
+    return facts
+
+
 def _fill(
     program: Program,
-    facts: list[tuple[object, history.Facts]],
+    facts: list[tuple[StreamPlan, history.Facts]],
     codes: np.ndarray,
     as_of: np.ndarray,
     out: np.ndarray,

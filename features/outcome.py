@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from features.contracts import NEVER, Columns
+from features.history import replaced_on
 from features.matrix import window_starts
 
 
@@ -28,27 +30,26 @@ def matured(outcomes: Columns, window_months: int, now: int) -> Labels:
 
     A row is matured when its outcome window has closed by `now` and it was observed that long. A default inside the
     window that is known already still waits for the window of its whole vintage: taking bads early and goods late
-    would train on too many bads. `observed_until` missing means observed to the window's end.
+    would train on too many bads. `observed_until` missing means observed to the window's end. Of an outcome that
+    was restated, the version known last at `now` counts.
     """
     as_of = outcomes["as_of"]
-    closed = now_minus_months(now, window_months) >= as_of
     end = window_end(as_of, window_months)
     observed = outcomes["observed_until"]
     whole = (observed == NEVER) | (observed >= end) | (outcomes["defaulted"] > 0)
-    usable = closed & whole & (outcomes["known_time"] <= now)
+    codes = pd.factorize(outcomes["customer_id"])[0]
+    replaced = replaced_on(outcomes, ("as_of",), codes)
+    current = (outcomes["known_time"] <= now) & (replaced > now)
+    usable = (end <= now) & whole & current
+    asked = len(np.unique(np.stack([codes, as_of]), axis=1).T)
     return Labels(
         outcomes["customer_id"][usable],
         as_of[usable],
         outcomes["defaulted"][usable].astype(np.int8),
-        int((~usable).sum()),
+        int(asked - usable.sum()),
     )
 
 
-def now_minus_months(day: int, months: int) -> int:
-    """The day `months` calendar months before `day` (month ends go to month ends)."""
-    return int(window_starts(np.array([day], np.int32), (months,))[0, 0])
-
-
 def window_end(as_of: np.ndarray, months: int) -> np.ndarray:
-    """The last day of the outcome window that opens at each as_of."""
+    """The last day of the outcome window that opens at each as_of (month ends go to month ends)."""
     return window_starts(as_of, (-months,))[0]

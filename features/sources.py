@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from configs.settings import ColumnSpec, Product, flat_product
 from features import uci_default
 from features.contracts import TABLES, Columns, Kind, Table, check_frame, facts_table
 
-_READERS = {".parquet": pd.read_parquet, ".csv": None}
 _YES = {"1", "1.0", "true", "yes", "y", "t", "bad", "default", "defaulted", "b'1'"}
 _NO = {"0", "0.0", "false", "no", "n", "f", "good", "paid", "b'0'"}
 NO_DATE = "1970-01-01"  # of a flat table without time: everything happened before any question is asked
@@ -85,8 +85,12 @@ def read_file(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, sep=_separator(path), low_memory=False, dtype_backend="numpy_nullable")
     except CreditloopError:
         raise
-    except (ValueError, OSError, NotImplementedError) as error:  # parser errors of pandas, pyarrow and scipy
-        raise DataError(f"{path}: not readable as {path.suffix.lstrip('.') or 'CSV'}: {error}") from None
+    except (ValueError, OSError, NotImplementedError, StopIteration) as error:  # pandas, pyarrow and scipy
+        raise DataError(f"{path}: not readable as {path.suffix.lstrip('.') or 'CSV'}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or "it ends too early"
 
 
 def _separator(path: Path) -> str:
@@ -103,7 +107,7 @@ def _read_arff(path: Path) -> pd.DataFrame:
 
     rows, _ = arff.loadarff(path)
     frame = pd.DataFrame(rows)
-    for name in frame.columns[frame.dtypes == object]:
+    for name in frame.select_dtypes(object).columns:
         text = frame[name].str.decode("utf-8")
         frame[name] = text.where(text != "?")
     return frame
@@ -179,15 +183,15 @@ def _labels(path: Path, label: pd.Series, bad: str | None) -> tuple[np.ndarray, 
 
 def _bad_value(path: Path, name: str, values: list[str]) -> str:
     lowered = {value.lower(): value for value in values}
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
+    if numbers.notna().all() and numbers.nunique() == 2:
+        return values[int(numbers.argmax())]  # 1 good, 2 bad: the larger number, as the notes tell
     yes = [value for lower, value in lowered.items() if lower in _YES]
     no = [value for lower, value in lowered.items() if lower in _NO]
     if len(yes) == 1:
         return yes[0]
     if len(no) == 1:
         return next(value for value in values if value != no[0])
-    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
-    if numbers.notna().all():
-        return values[int(numbers.argmax())]  # 1 good, 2 bad: the larger number, as the notes tell
     raise DataError(f"{path}: label {name!r}: which of {' and '.join(values)} is a default? Say --bad VALUE")
 
 
@@ -198,8 +202,8 @@ def _plain_names(names: Iterable[Any]) -> list[str]:
         base = re.sub(r"[^0-9a-z]+", "_", str(name).lower()).strip("_") or "column"
         base = f"column_{base}" if base[0].isdigit() else base
         base = f"{base}_value" if base in ("customer_id", "date", "known_time") else base
-        count = sum(other == base or re.fullmatch(rf"{base}_\d+", other) is not None for other in plain)
-        plain.append(f"{base}_{count + 1}" if count else base)
+        numbered = (f"{base}_{count}" for count in itertools.count(2))
+        plain.append(next(free for free in itertools.chain([base], numbered) if free not in plain))
     return plain
 
 

@@ -51,7 +51,10 @@ def _raw(folder: Path) -> pd.DataFrame:
     files = [folder] if folder.is_file() else sorted(folder.glob("*.csv"))
     if len(files) != 1:
         raise DataError(f"{folder}: expected one CSV file of the UCI data set, found {len(files)}")
-    raw = pd.read_csv(files[0], header=1)
+    try:
+        raw = pd.read_csv(files[0], header=1)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{files[0]}: not readable as the CSV file of the UCI data set: {error}") from None
     amounts = [f"{kind}{month}" for kind in ("BILL_AMT", "PAY_AMT") for month in range(1, 7)]
     needed = ["ID", "LIMIT_BAL", "EDUCATION", "SEX", "MARRIAGE", "AGE", *_STATUS, *amounts, _LABEL]
     missing = [name for name in needed if name not in raw.columns]
