@@ -114,7 +114,7 @@ def simulate(scenario: Scenario) -> Portfolio:
 
 def _joined(scenario: Scenario, rng: np.random.Generator) -> np.ndarray:
     before = rng.integers(-96, 1, scenario.customers)
-    after = rng.integers(1, scenario.months, scenario.customers)
+    after = rng.integers(1, max(scenario.months, 2), scenario.customers)
     return np.where(rng.random(scenario.customers) < scenario.new_share, after, before)
 
 

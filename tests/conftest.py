@@ -59,9 +59,7 @@ def histories(shipped: Callable[[str], Product]) -> Callable[[str], st.SearchStr
 @pytest.fixture(scope="session")
 def questions() -> st.SearchStrategy[list[tuple[str, dt.date]]]:
     """Customers, one of them without any row, each with an as_of."""
-    return st.lists(
-        st.tuples(st.sampled_from((*CUSTOMERS, "nobody")), st.sampled_from(DAYS)), min_size=2, max_size=5
-    )
+    return st.lists(st.tuples(st.sampled_from((*CUSTOMERS, "nobody")), st.sampled_from(DAYS)), min_size=2, max_size=5)
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +69,7 @@ def tables_of(shipped: Callable[[str], Product]) -> Callable[[str, History], dic
     def tables(name: str, history: History) -> dict[str, Columns]:
         contracts = {table: table_contract(table, shipped(name)) for table in history}
         return {
-            table: check_frame(contracts[table], pd.DataFrame(rows), "test")
-            for table, rows in history.items()
-            if rows
+            table: check_frame(contracts[table], pd.DataFrame(rows), "test") for table, rows in history.items() if rows
         }
 
     return tables
@@ -87,9 +83,7 @@ def request_of(shipped: Callable[[str], Product]) -> Callable[..., dict[str, Col
         found = {}
         for table, rows in history.items():
             own = [
-                {k: v for k, v in row.items() if k != "customer_id"}
-                for row in rows
-                if row["customer_id"] == customer
+                {k: v for k, v in row.items() if k != "customer_id"} for row in rows if row["customer_id"] == customer
             ]
             contract = table_contract(table, shipped(name))
             records = msgspec.json.decode(msgspec.json.encode(own), type=list[_record_type(contract)])
@@ -126,10 +120,7 @@ def _histories(product: Product) -> st.SearchStrategy[History]:
     seeds = st.lists(st.integers(0, 2**32 - 1), max_size=14)
     contracts = [table_contract(name, product) for name in product.tables]
     return st.fixed_dictionaries(
-        {
-            contract.name: seeds.map(lambda drawn, contract=contract: _rows(contract, drawn))
-            for contract in contracts
-        }
+        {contract.name: seeds.map(lambda drawn, contract=contract: _rows(contract, drawn)) for contract in contracts}
     )
 
 

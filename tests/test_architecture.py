@@ -71,16 +71,12 @@ def test_an_import_names_its_room_in_full(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=shown)
 def test_no_room_imports_the_tests(path: Path) -> None:
-    assert [
-        (line, name) for line, name in found_in(path) if name in ("tests", "conftest", "benchmarks")
-    ] == []
+    assert [(line, name) for line, name in found_in(path) if name in ("tests", "conftest", "benchmarks")] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=shown)
 def test_each_library_is_entered_by_its_one_door(path: Path) -> None:
-    wrong = [
-        (line, name) for line, name in found_in(path) if shown(path) not in DOORS.get(name, {shown(path)})
-    ]
+    wrong = [(line, name) for line, name in found_in(path) if shown(path) not in DOORS.get(name, {shown(path)})]
     assert wrong == []
 
 

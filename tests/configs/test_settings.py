@@ -66,9 +66,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path: Path) ->
 
 
 def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path: Path) -> None:
-    assert "trainig: unknown key; did you mean 'training'?" in refused_home(
-        tmp_path, "[trainig]\ntrials = 7\n"
-    )
+    assert "trainig: unknown key; did you mean 'training'?" in refused_home(tmp_path, "[trainig]\ntrials = 7\n")
 
 
 def test_a_refusal_names_the_file_that_is_wrong(tmp_path: Path) -> None:
@@ -249,9 +247,7 @@ def test_all_problems_of_a_masterscale_are_told_at_once() -> None:
 
 
 def test_a_column_named_twice_is_refused() -> None:
-    assert "columns.x: named twice" in refusal(
-        {**shipped_values("flat"), "columns": [{"name": "x"}, {"name": "x"}]}
-    )
+    assert "columns.x: named twice" in refusal({**shipped_values("flat"), "columns": [{"name": "x"}, {"name": "x"}]})
 
 
 @pytest.mark.parametrize("name", ["customer_id", "date", "known_time"])
@@ -287,9 +283,7 @@ def test_a_product_is_hashable(shipped: Callable[[str], Product]) -> None:
 
 
 def test_a_flat_product_has_the_columns_given() -> None:
-    product = settings.flat_product(
-        "mine", "Mine", (ColumnSpec(name="x"), ColumnSpec(name="y", kind="category"))
-    )
+    product = settings.flat_product("mine", "Mine", (ColumnSpec(name="x"), ColumnSpec(name="y", kind="category")))
     assert (product.name, product.tables, [c.name for c in product.columns]) == (
         "mine",
         ("facts",),

@@ -143,7 +143,9 @@ def test_rows_like_the_first_wrong_one_are_counted() -> None:
 
 def test_a_repeated_key_is_told_with_the_key() -> None:
     message = refusal(statements(customer_id=["a", "a"]))
-    assert "row 2: repeats an earlier row with the same key (customer_id='a', account_id='x', month=2023-01-31)" in message
+    assert (
+        "row 2: repeats an earlier row with the same key (customer_id='a', account_id='x', month=2023-01-31)" in message
+    )
 
 
 def test_the_same_key_known_later_is_no_repetition() -> None:

@@ -213,9 +213,7 @@ def _financials(rng: np.random.Generator) -> pd.DataFrame:
     names = [n for n, c in history.STREAMS["financials"].columns.items()]
     signed = ("net_income", "equity", "ebit", "interest", "operating_cash_flow", "cost_of_sales")
     draw = {n: rng.normal(100, 80, len(rows)).round(2) for n in names}
-    return frame.assign(
-        **{n: _some_missing(rng, v if n in signed else np.maximum(v, 0.0)) for n, v in draw.items()}
-    )
+    return frame.assign(**{n: _some_missing(rng, v if n in signed else np.maximum(v, 0.0)) for n, v in draw.items()})
 
 
 def _invoices(rng: np.random.Generator) -> pd.DataFrame:
@@ -351,18 +349,14 @@ BY_HAND: dict[str, Callable[[Oracle], float]] = {
         less(reports("last", "revenue"), reports("last", "cost_of_sales")), reports("last", "revenue")
     ),
     "receivable_days": ratio(reports("last", "receivables"), reports("last", "revenue"), 365),
-    "revenue_growth": lambda oracle: (
-        ratio(reports("last", "revenue"), reports("previous", "revenue"))(oracle) - 1
-    ),
+    "revenue_growth": lambda oracle: ratio(reports("last", "revenue"), reports("previous", "revenue"))(oracle) - 1,
     "days_since_report": reports("days_since_last", "total_assets"),
 }
 
 
 @given(seed=st.integers(0, 2**32 - 1), as_of=st.sampled_from(AS_OF))
 @on_random_histories
-def test_a_sample_of_features_agrees_with_the_oracle(
-    seed: int, as_of: dt.date, tables_of, asked, program_of
-) -> None:
+def test_a_sample_of_features_agrees_with_the_oracle(seed: int, as_of: dt.date, tables_of, asked, program_of) -> None:
     program: Program = program_of("trade_credit")
     frames = random_frames(seed)
     tables = tables_of("trade_credit", {name: frame.to_dict("list") for name, frame in frames.items()})
@@ -417,9 +411,7 @@ RIGHT = Statistic(Series("statements", "inflow"), "last", 0)
     ],
     ids=lambda value: str(value) if isinstance(value, Expression) else None,
 )
-def test_a_formula_is_worked_as_it_is_written(
-    formula: Expression, left: float, right: float, expected: float
-) -> None:
+def test_a_formula_is_worked_as_it_is_written(formula: Expression, left: float, right: float, expected: float) -> None:
     np.testing.assert_equal(result(formula, {LEFT: left, RIGHT: right}), expected)
 
 

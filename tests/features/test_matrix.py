@@ -21,7 +21,7 @@ History = dict[str, list[dict[str, Any]]]
 Tables = dict[str, dict[str, np.ndarray]]
 
 for_any_history = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 over_products = pytest.mark.parametrize("name", PRODUCTS)
 over_reaches = pytest.mark.parametrize("name", ["trade_credit", "uci_default"])  # between them, every stream
@@ -60,9 +60,7 @@ def seen_at(history: History, as_of: dt.date) -> History:
     cut: History = {}
     for table, rows in history.items():
         there = [row for row in rows if max(row[event_of(table)], row["known_time"] or dt.date.min) <= as_of]
-        cut[table] = [
-            {**row, "paid": None} if row.get("paid") and row["paid"] > as_of else row for row in there
-        ]
+        cut[table] = [{**row, "paid": None} if row.get("paid") and row["paid"] > as_of else row for row in there]
     return cut
 
 
@@ -77,9 +75,7 @@ def statement(month: str, **values: Any) -> dict[str, Any]:
     return {"customer_id": "a", "account_id": "x", "month": month, **plain, **values}
 
 
-def invoice(
-    number: str, issued: str, due: str, paid: str | None, amount: float, **more: Any
-) -> dict[str, Any]:
+def invoice(number: str, issued: str, due: str, paid: str | None, amount: float, **more: Any) -> dict[str, Any]:
     dates = {"issued": issued, "due": due, "paid": paid}
     return {"customer_id": "a", "invoice_id": number, **dates, "amount": amount, **more}
 
@@ -129,9 +125,7 @@ def test_the_order_of_the_raw_rows_changes_nothing(
 @over_reaches
 @given(data=st.data())
 @for_any_history
-def test_other_customers_rows_change_nothing(
-    name: str, data: st.DataObject, histories, questions, rows_of
-) -> None:
+def test_other_customers_rows_change_nothing(name: str, data: st.DataObject, histories, questions, rows_of) -> None:
     history, (pair, *_) = data.draw(histories(name)), data.draw(questions)
     own = {t: [row for row in rows if row["customer_id"] == pair[0]] for t, rows in history.items()}
     assert rows_of(name, own, [pair]) == rows_of(name, history, [pair])
@@ -300,9 +294,7 @@ def test_the_date_of_a_payment_to_come_does_not_move_the_order_of_a_sum(value_of
 
 
 def test_a_ratio_over_zero_is_missing(value_of) -> None:
-    assert np.isnan(
-        value_of("utilisation_last", "2023-02-01", statements=[statement("2023-01-31", credit_limit=0.0)])
-    )
+    assert np.isnan(value_of("utilisation_last", "2023-02-01", statements=[statement("2023-01-31", credit_limit=0.0)]))
 
 
 def test_a_ratio_over_a_negative_number_is_missing(value_of) -> None:
