@@ -1,11 +1,11 @@
 """The errors a person can meet, and what each means for the command's exit code.
 
-    CreditloopError                 never shown as a traceback
-    ├── InputError          exit 2  wrong usage or input: fix it and call again
-    │   ├── ConfigError             a settings or product file
-    │   ├── DataError               a table, row, column or label
-    │   └── BundleError             a model version that is damaged or of another program
-    └── Refusal             exit 1  the question was well put and the answer is no (a gate, a missing champion)
+CreditloopError                 never shown as a traceback
+├── InputError          exit 2  wrong usage or input: fix it and call again
+│   ├── ConfigError             a settings or product file
+│   ├── DataError               a table, row, column or label
+│   └── BundleError             a model version that is damaged or of another program
+└── Refusal             exit 1  the question was well put and the answer is no (a gate, a missing champion)
 """
 
 from __future__ import annotations

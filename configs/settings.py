@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -295,6 +296,8 @@ def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Set
     own = home / "creditloop.toml"
     if own.exists():
         values, source = _laid_over(values, read_toml(own)), str(own)
+    if "home" in values:
+        raise ConfigError(f"{source}: home: unknown key; the home folder is $CREDITLOOP_HOME")
     values = _laid_over(values, overrides or {})
     if isinstance(stores := values["stores"], dict):
         values["stores"] = {
@@ -334,3 +337,28 @@ def flat_product(name: str, title: str, columns: tuple[ColumnSpec, ...]) -> Prod
     template = read_toml(HERE / "products" / "flat.toml")
     listed_columns = [column.model_dump() for column in columns]
     return parse(Product, {**template, "name": name, "title": title, "columns": listed_columns}, "flat.toml")
+
+
+def product_toml(product: Product) -> str:
+    """The product as TOML text that `load_product` reads back as the same product."""
+    values = product.model_dump(exclude_none=True)
+    plain = {key: value for key, value in values.items() if not _is_section(value)}
+    lines = [f"{key} = {_toml(value)}" for key, value in plain.items()]
+    for name, value in values.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{name}]", *(f"{key} = {_toml(item)}" for key, item in value.items())]
+    for name, value in values.items():
+        if _is_section(value) and not isinstance(value, dict):
+            for entry in value:
+                lines += ["", f"[[{name}]]", *(f"{key} = {_toml(item)}" for key, item in entry.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _is_section(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], dict))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)  # a TOML string, number or boolean is written as in JSON

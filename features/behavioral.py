@@ -658,7 +658,7 @@ def overdue_to_monthly_sales(overdue_invoices: StreamReference, invoices: Stream
 )
 def oldest_overdue_days(overdue_invoices: StreamReference) -> Expression:
     """Days the oldest open invoice is overdue; missing if none is."""
-    return overdue_invoices.amount.days_since_first()
+    return overdue_invoices.amount.days_since_first() + 1
 
 
 FEATURES: tuple[Feature, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Feature))

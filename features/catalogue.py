@@ -86,9 +86,7 @@ def product_features(product: Product, categories: Mapping[str, Sequence[str]]) 
     named like a declared feature, and where nothing is left.
     """
     flat = column_features(product.columns, categories) if "column" in product.groups else []
-    declared = [
-        item for item in DECLARED if item.group in product.groups and _tables_of(item) <= set(product.tables)
-    ]
+    declared = [item for item in DECLARED if item.group in product.groups and _tables_of(item) <= set(product.tables)]
     features = [item for item in (*declared, *flat) if item.name not in product.deny]
     if not features:
         raise ConfigError(f"{product.name}: no feature is left; check groups, tables, columns and deny")
@@ -155,7 +153,7 @@ def compile_program(features: tuple[Feature, ...]) -> Program:
         argument=code[:, 1].copy(),
         constants=np.array(constants or [0.0]),
         first_step=np.array(first_step),
-        digest=_digest(features),
+        digest=_digest(features, plans),
     )
 
 
@@ -221,8 +219,9 @@ def describe(feature: Feature) -> dict[str, Any]:
     }
 
 
-def _digest(features: Sequence[Feature]) -> str:
-    truth = {"kernel": kernel.VERSION, "features": [describe(item) for item in features]}
+def _digest(features: Sequence[Feature], plans: Sequence[StreamPlan]) -> str:
+    streams = {plan.name: [plan.stream.table, plan.stream.restates, plan.fold.tolist(), plan.columns] for plan in plans}
+    truth = {"kernel": kernel.VERSION, "streams": streams, "features": [describe(item) for item in features]}
     return hashlib.sha256(json.dumps(truth, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -233,10 +232,9 @@ def features_named(descriptions: Sequence[Mapping[str, Any]]) -> tuple[Feature, 
     for described in descriptions:
         name = described["name"]
         if described["group"] == "column":
-            kind = "category" if described["unit"] == "category" else "number"
             spec = ColumnSpec(
                 name=name,
-                kind=kind,
+                kind="category" if described["unit"] == "category" else "number",
                 risk=described["risk"],
                 unit=described["unit"],
                 reason=described["reason"],

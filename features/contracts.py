@@ -1,4 +1,4 @@
-"""What each raw table must look like; every breach is reported at once, with row, column, what was expected and what came."""
+"""What each raw table must look like; every breach at once, with row, column, what was expected and what came."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Columns = dict[str, np.ndarray]
 NEVER = np.int32(2**31 - 1)
 """The day that has not come: a missing date."""
 
+_FEW = 1000
 EPOCH = dt.date(1970, 1, 1).toordinal()
 Kind = Literal["text", "number", "date"]
 _NO_MINUS_ZERO = 0.0  # added to numbers: the larger of 0 and -0 would depend on the order of the rows
@@ -141,7 +142,7 @@ def facts_table(columns: Mapping[str, Kind]) -> Table:
 
 
 def check_frame(table: Table, frame: pd.DataFrame, source: str) -> Columns:
-    """`frame` as checked Columns; DataError lists every breach of the contract. Columns not named in it are left out."""
+    """`frame` as checked Columns; DataError lists every breach. Columns the contract does not name are left out."""
     expected = table.all_columns()
     problems = _missing_columns(expected, frame)
     if not len(frame):
@@ -246,6 +247,9 @@ def _date_problems(table: Table, columns: Columns) -> list[str]:
 
 def _duplicate_problems(table: Table, columns: Columns) -> list[str]:
     key = ["customer_id", *table.key, "known_time"]
+    rows = len(columns["customer_id"])
+    if rows < _FEW and len(set(zip(*(columns[name] for name in key), strict=True))) == rows:
+        return []  # a request's few rows: a frame would cost more than everything else about them
     repeated = pd.DataFrame({name: columns[name] for name in key}).duplicated().to_numpy()
     if not repeated.any():
         return []
@@ -261,6 +265,12 @@ def _shown(table: Table, name: str, value: Any) -> str:
 def _with_known_time(table: Table, columns: Columns) -> Columns:
     known = columns["known_time"]
     return {**columns, "known_time": np.where(known == NEVER, columns[table.event], known).astype(np.int32)}
+
+
+def text_codes(values: np.ndarray) -> np.ndarray:
+    """A number for each distinct text, (rows,), by order of appearance."""
+    seen: dict[str, int] = {}
+    return np.fromiter((seen.setdefault(value, len(seen)) for value in values), np.int64, len(values))
 
 
 def iso(day: int | np.integer) -> str:
@@ -286,6 +296,12 @@ def record_type(table: Table) -> type[msgspec.Struct]:
     return msgspec.defstruct(struct_name, fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
+def rows_type(table: Table) -> Any:
+    """The JSON type of a table's rows in a request: a list of `record_type`, or null."""
+    row: Any = record_type(table)
+    return tuple[row, ...] | None
+
+
 def _json_type(column: Column) -> Any:
     if column.kind == "date":
         return dt.date | None if column.missing else dt.date
@@ -298,9 +314,7 @@ def _json_type(column: Column) -> Any:
     return number | None if column.missing else number
 
 
-def columns_of_records(
-    table: Table, records: Sequence[msgspec.Struct], customer_id: str, as_of: int
-) -> Columns:
+def columns_of_records(table: Table, records: Sequence[msgspec.Struct], customer_id: str, as_of: int) -> Columns:
     """A request's rows, already of `record_type(table)`, as the same Columns a bulk table becomes."""
     columns: Columns = {"customer_id": np.full(len(records), customer_id, object)}
     for name, column in table.all_columns().items():

@@ -1,4 +1,4 @@
-"""The single door to the past: facts sorted by customer and day, each visible from when it was known until it no longer held."""
+"""The single door to the past: facts by customer and day, each seen from when it was known until it no longer held."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from features.contracts import NEVER, Columns
+from features.contracts import NEVER, Columns, text_codes
 
 Derive = Callable[[Columns], np.ndarray]
 
@@ -56,16 +56,12 @@ def _days_beyond_terms(invoices: Columns) -> np.ndarray:
 
 
 STREAMS: dict[str, Stream] = {
-    "customers": Stream(
-        "customers", _take("since"), {"rows": _ones("since")}, restates=("customer_id",), fold="each"
-    ),
+    "customers": Stream("customers", _take("since"), {"rows": _ones("since")}, restates=("customer_id",), fold="each"),
     "statements": Stream(
         "statements",
         _take("month"),
         {
-            **_plain(
-                "balance", "credit_limit", "amount_due", "amount_paid", "inflow", "outflow", "transactions"
-            ),
+            **_plain("balance", "credit_limit", "amount_due", "amount_paid", "inflow", "outflow", "transactions"),
             "rows": _ones("month"),
             "days_past_due": _take("days_past_due"),
             "over_30_days": lambda table: _over(table["days_past_due"], 30),
@@ -144,7 +140,7 @@ def _nothing_paid(paid: np.ndarray, due: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One stream's facts, sorted by customer and event: days (n,), values (columns, n), customer bounds (customers + 1,)."""
+    """One stream's facts by customer and event: days (n,), values (columns, n), customer bounds (customers + 1,)."""
 
     event: np.ndarray
     known: np.ndarray
@@ -205,7 +201,7 @@ def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) ->
     if not restates:
         return replaced
     key = [table[name] for name in restates]
-    factors = [pd.factorize(part)[0] if part.dtype == object else part for part in key]
+    factors = [text_codes(part) if part.dtype == object else part for part in key]
     order = np.lexsort((known, *factors, codes))
     same = np.ones(max(len(order) - 1, 0), bool)
     for part in (codes, *factors):

@@ -1,4 +1,4 @@
-"""The one compiled reduction: a stretch of dated facts to statistics, and statistics to features. It knows no feature."""
+"""The one compiled reduction: dated facts to statistics, statistics to features. It knows no feature."""
 
 from __future__ import annotations
 
@@ -31,7 +31,20 @@ _STACK = 16
 
 
 @njit(cache=True, nogil=True)
-def _summarise(event, known, gone, values, numerator, denominator, fold, low, high, as_of, since, out):
+def _summarise(
+    event: np.ndarray,
+    known: np.ndarray,
+    gone: np.ndarray,
+    values: np.ndarray,
+    numerator: int,
+    denominator: int,
+    fold: int,
+    low: int,
+    high: int,
+    as_of: int,
+    since: int,
+    out: np.ndarray,
+) -> None:
     """The statistics of one series over the facts [low, high) visible at `as_of` and later than `since`.
 
     Facts of the same day are folded first (each: not at all; sum; max), a ratio after folding, so two accounts
@@ -114,23 +127,23 @@ def _summarise(event, known, gone, values, numerator, denominator, fold, low, hi
 
 @njit(cache=True, nogil=True)
 def reduce_stream(
-    event,
-    known,
-    gone,
-    values,
-    start,
-    end,
-    as_of,
-    since,
-    numerator,
-    denominator,
-    fold,
-    window,
-    first_leaf,
-    statistic,
-    slot,
-    out,
-):
+    event: np.ndarray,
+    known: np.ndarray,
+    gone: np.ndarray,
+    values: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    as_of: np.ndarray,
+    since: np.ndarray,
+    numerator: np.ndarray,
+    denominator: np.ndarray,
+    fold: np.ndarray,
+    window: np.ndarray,
+    first_leaf: np.ndarray,
+    statistic: np.ndarray,
+    slot: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Fill `out[row, slot]` with the statistics one stream's series need.
 
     `event, known, gone` are days of n facts sorted by customer and event, `values` (columns, n); row r may see
@@ -160,7 +173,14 @@ def reduce_stream(
 
 
 @njit(cache=True, nogil=True)
-def evaluate(slots, operation, argument, constants, first_step, out):
+def evaluate(
+    slots: np.ndarray,
+    operation: np.ndarray,
+    argument: np.ndarray,
+    constants: np.ndarray,
+    first_step: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Run each feature's steps over `slots` (rows, leaves) into `out` (rows, features).
 
     A division by zero or less, and whatever is not finite, is missing.

@@ -14,9 +14,7 @@ _BLOCK = 16_384  # rows reduced at once: bounds the memory of the statistics
 _ALL_THE_PAST = np.int32(-(2**31))
 
 
-def build(
-    program: Program, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray
-) -> np.ndarray:
+def build(program: Program, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray) -> np.ndarray:
     """The matrix (rows, features), float64, one row per (customer_id, as_of), in the order given.
 
     `as_of` is int32 days since 1970. A fact takes part where it happened and was known by that day. A table that
@@ -49,9 +47,7 @@ def _facts(
             codes[name] = history.customer_codes(customers, table["customer_id"])
         if (name, restates) not in replaced:
             replaced[name, restates] = history.replaced_on(table, restates, codes[name])
-        built = history.build(
-            plan.stream, plan.columns, table, codes[name], len(customers), replaced[name, restates]
-        )
+        built = history.build(plan.stream, plan.columns, table, codes[name], len(customers), replaced[name, restates])
         facts.append((plan, built))
     return facts
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from features.contracts import NEVER, Columns
+from features.contracts import NEVER, Columns, text_codes
 from features.history import replaced_on
 from features.matrix import window_starts
 
@@ -37,7 +36,7 @@ def matured(outcomes: Columns, window_months: int, now: int) -> Labels:
     end = window_end(as_of, window_months)
     observed = outcomes["observed_until"]
     whole = (observed == NEVER) | (observed >= end) | (outcomes["defaulted"] > 0)
-    codes = pd.factorize(outcomes["customer_id"])[0]
+    codes = text_codes(outcomes["customer_id"])
     replaced = replaced_on(outcomes, ("as_of",), codes)
     current = (outcomes["known_time"] <= now) & (replaced > now)
     usable = (end <= now) & whole & current

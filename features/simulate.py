@@ -1,4 +1,4 @@
-"""The simulated portfolio: companies or persons whose true PD is known, in an economy that moves, with a concept change to plant.
+"""The simulated portfolio: companies or persons whose true PD is known, in an economy that moves.
 
 Two hidden factors of each customer, payment discipline and strength of income, follow persistent Markov chains
 (Rouwenhorst, 1995). They drive what can be seen (statements, invoices, reports) and a monthly hazard of default, so
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,8 @@ HISTORY_MONTHS = 12  # of behaviour before the first as_of
 class Scenario:
     """What to simulate. Months count from 0, the first as_of; behaviour starts a year earlier.
 
-    From `concept_change_month` on, weak income weighs `income_weight_after` in the hazard instead of
-    `income_weight`. `new_share` of the customers join after month 0.
+    From `concept_change_month` on, the two hidden factors weigh what the `_after` fields say. `new_share` of the
+    customers join after month 0.
     """
 
     customers: int
@@ -36,7 +37,8 @@ class Scenario:
     base_hazard: float = -6.4
     discipline_weight: float = 1.3
     income_weight: float = 0.2
-    income_weight_after: float = 0.9
+    discipline_weight_after: float = 0.7
+    income_weight_after: float = 1.3
     concept_change_month: int = 10_000
     new_share: float = 0.2
 
@@ -133,14 +135,14 @@ def _hazards(scenario: Scenario, values: np.ndarray) -> np.ndarray:
     """The monthly hazard (months, discipline, income), months from the start of behaviour on."""
     months = np.arange(-HISTORY_MONTHS, scenario.months + scenario.window_months)
     economy = 0.25 * np.sin(2 * np.pi * months / 48)
-    income = np.where(months < scenario.concept_change_month, scenario.income_weight, scenario.income_weight_after)
-    discipline = scenario.discipline_weight * values[None, :, None]
-    return expit(scenario.base_hazard - discipline - income[:, None, None] * values - economy[:, None, None])
+    before = months < scenario.concept_change_month
+    discipline = np.where(before, scenario.discipline_weight, scenario.discipline_weight_after)[:, None, None]
+    income = np.where(before, scenario.income_weight, scenario.income_weight_after)[:, None, None]
+    factors = discipline * values[:, None] + income * values
+    return expit(scenario.base_hazard - factors - economy[:, None, None])
 
 
-def _defaults(
-    hazards: np.ndarray, paths: list[np.ndarray], joined: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _defaults(hazards: np.ndarray, paths: list[np.ndarray], joined: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The month of default, far away where there is none. Before month 1 and before joining nobody defaults."""
     when = np.full(len(joined), 10**6)
     for column in range(HISTORY_MONTHS + 1, hazards.shape[0]):
@@ -279,7 +281,9 @@ class _Seen:
                 "operating_cash_flow": revenue * (margin + draw(0, 0.02, n)),
             }
         )
-        return frame[self.active[customer, month]].round(2).reset_index(drop=True)
+        money = frame.columns[3:]
+        frame[money] = frame[money].round(2)
+        return frame[self.active[customer, month]].reset_index(drop=True)
 
     def _invoices(self) -> pd.DataFrame:
         """One to three invoices a month on 30 days; how late they are paid tells of discipline."""
@@ -310,3 +314,16 @@ def _days_past_due(missed: np.ndarray) -> np.ndarray:
         before = late[:, month - 1] if month else 0.0
         late[:, month] = np.where(missed[:, month], np.minimum(before + 30.0, 60.0), 0.0)
     return late
+
+
+def write(portfolio: Portfolio, folder: Path) -> dict[str, int]:
+    """Write the tables, outcomes every third month, and the truth, as parquet; the rows of each file by path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    outcomes = portfolio.outcomes(range(0, len(portfolio.month_ends), 3))
+    frames = {**portfolio.tables, "outcomes": outcomes.drop(columns="true_pd"), "truth": outcomes}
+    written = {}
+    for name, frame in frames.items():
+        path = folder / f"{name}.parquet"
+        frame.to_parquet(path, index=False)
+        written[str(path)] = len(frame)
+    return written

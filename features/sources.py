@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import CreditloopError, DataError, listed, nearest
-from configs.settings import ColumnSpec, Product, flat_product
+from configs.settings import ColumnSpec, Product, flat_product, load_product, product_toml
 from features import uci_default
 from features.contracts import TABLES, Columns, Kind, Table, check_frame, facts_table
 
@@ -148,6 +148,24 @@ def read_flat(
     outcomes = pd.DataFrame({"customer_id": ids, "as_of": times.to_numpy(), "defaulted": defaulted})
     tables = check_tables({"facts": facts, "outcomes": outcomes}, product, str(path))
     return FlatTable(product, tables, tuple(notes))
+
+
+def keep_product(product: Product, home: Path) -> tuple[Path, Product]:
+    """The product file of a flat table in `home`/products, written if it is not there, and the product it declares.
+
+    A file that is there keeps what a person changed in it (grades, limits, deny) but must have the table's columns.
+    """
+    path = home / "products" / f"{product.name}.toml"
+    if path.exists():
+        kept = load_product(str(path), home)
+        if kept.columns != product.columns:
+            raise DataError(f"{path}: declares other columns than the table has; remove it, or say --name for another")
+        return path, kept
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(product_toml(product), encoding="utf-8")
+    unfinished.replace(path)
+    return path, product
 
 
 def _require(path: Path, frame: pd.DataFrame, *names: str | None) -> None:

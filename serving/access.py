@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +51,7 @@ def create_key(home: Path, name: str, role: str) -> str:
     unfinished = _path(home).with_suffix(".unfinished")
     unfinished.touch(mode=0o600)
     unfinished.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
-    os.replace(unfinished, _path(home))
+    unfinished.replace(_path(home))
     return key
 
 

@@ -121,7 +121,10 @@ def _lookup() -> dict[str, Any]:
     return {
         "summary": "A recorded decision",
         "parameters": [identifier],
-        "responses": {"200": {"description": "The answer given", "content": _json("DecisionAnswer")}, **_errors(401, 403, 404)},
+        "responses": {
+            "200": {"description": "The answer given", "content": _json("DecisionAnswer")},
+            **_errors(401, 403, 404),
+        },
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,4 +56,4 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
         scores.to_csv(unfinished, index=False)
     else:
         scores.to_parquet(unfinished, index=False)
-    os.replace(unfinished, path)
+    unfinished.replace(path)

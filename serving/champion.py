@@ -49,7 +49,13 @@ def promote(ledger: Ledger, bundle: Bundle, expected: Promotion | None, by: str,
     The record binds the digest of the manifest: a version whose bytes change later is not what was promoted.
     """
     previous = expected.version if expected else None
-    body = {"version": bundle.version, "digest": bundle.digest, "previous": previous, "by": by, "reason": reason}
+    body = {
+        "version": bundle.version,
+        "digest": bundle.digest,
+        "previous": previous,
+        "by": by,
+        "reason": reason,
+    }
     record_id = f"promotion-{bundle.product}-{bundle.version}-after-{expected.record_id[-40:] if expected else 'none'}"
     entry = Entry(record_id[:200], KIND, bundle.product, bundle.version, at, canonical(body))
     ledger.append([entry], expect=(KIND, bundle.product, expected.record_id if expected else None))
@@ -62,7 +68,7 @@ def bundle_folder(home: Path, product: str, version: str) -> Path:
 
 
 def load_champion(ledger: Ledger, home: Path, product: str) -> Bundle:
-    """The champion's bundle, loaded and checked. Raises Refusal without a champion, BundleError if it is not as promoted."""
+    """The champion's bundle, loaded and checked. Raises Refusal without one, BundleError if it is not as promoted."""
     promotion = current(ledger, product)
     if promotion is None:
         raise Refusal(f"{product} has no champion yet: creditloop models promote --product {product} VERSION")

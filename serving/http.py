@@ -140,8 +140,13 @@ async def _body(receive: Receive, limit: int) -> bytes:
 def _read(live: Live, path: str) -> Answer:
     if path == "/v1/models":
         listed = [
-            {"product": name, "model": scorer.bundle.version, "policy": scorer.policy_digest,
-             "program": scorer.bundle.program.digest, "auc": scorer.bundle.validation["auc"]["value"]}
+            {
+                "product": name,
+                "model": scorer.bundle.version,
+                "policy": scorer.policy_digest,
+                "program": scorer.bundle.program.digest,
+                "auc": scorer.bundle.validation["auc"]["value"],
+            }
             for name, scorer in live.scorers.items()
         ]
         return Answer(200, _encoder.encode(listed))

@@ -1,4 +1,4 @@
-"""What a running service holds: the champion of each product, the ledger's writer, the keys; swapped while it serves."""
+"""What a running service holds: the champion of each product, the ledger's writer, the keys; swapped while serving."""
 
 from __future__ import annotations
 

@@ -22,7 +22,11 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 def principal_reasons(
-    contributions: np.ndarray, features: Sequence[Feature], points_factor: float, most: int, language: Language
+    contributions: np.ndarray,
+    features: Sequence[Feature],
+    points_factor: float,
+    most: int,
+    language: Language,
 ) -> tuple[Reason, ...]:
     """Up to `most` reasons that lowered the score, by the points they cost.
 

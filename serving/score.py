@@ -12,7 +12,7 @@ import numpy as np
 from configs.errors import ConfigError
 from configs.settings import Grade, Product
 from features import matrix
-from features.contracts import Columns, Table, columns_of_records, record_type
+from features.contracts import Columns, Table, columns_of_records, rows_type
 from features.sources import table_contract
 from training.bundle import Bundle
 
@@ -57,12 +57,16 @@ class Scorer:
         default_probability = self.bundle.calibration.default_probability(raw_score)
         scale = self.bundle.scale
         return Scores(
-            values, raw_score, default_probability, scale.points(log_odds), scale.grade_index(default_probability)
+            values,
+            raw_score,
+            default_probability,
+            scale.points(log_odds),
+            scale.grade_index(default_probability),
         )
 
     def contributions(self, values: np.ndarray) -> np.ndarray:
         """TreeSHAP contributions (rows, features + 1) to the raw score, the last column the average (LightGBM's)."""
-        return self.bundle.booster.predict(values, pred_contrib=True, num_threads=1)
+        return np.asarray(self.bundle.booster.predict(values, pred_contrib=True, num_threads=1))
 
     @property
     def points_factor(self) -> float:
@@ -83,7 +87,7 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
     if feature is not None and feature not in bundle.program.names:
         raise ConfigError(f"{product.name}: policy.capacity_feature {feature!r} is no feature of {bundle.version}")
     tables = {name: table_contract(name, product) for name in bundle.program.tables}
-    fields = [(name, tuple[record_type(table), ...] | None, None) for name, table in tables.items()]
+    fields: list[Any] = [(name, rows_type(table), None) for name, table in tables.items()]
     records = msgspec.defstruct("Records", fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
     return Scorer(
         bundle=bundle,

@@ -21,7 +21,7 @@ _PRODUCTS = "CREDITLOOP_PRODUCTS"
 _running: list[Live] = []  # the one Live of this process, between the service's start and its end
 
 
-@bentoml.service(name="creditloop", traffic={"timeout": 30})
+@bentoml.service(name="creditloop", traffic={"timeout": 30}, logging={"access": {"enabled": False}})
 class Creditloop:
     """Credit decisions for the products named in the environment."""
 
@@ -42,7 +42,9 @@ class Creditloop:
             _running.pop().close()
 
 
-Creditloop.add_asgi_middleware(Routes, live=lambda: _running[-1] if _running else None)
+Creditloop.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator made it a Service
+    Routes, live=lambda: _running[-1] if _running else None
+)
 
 
 def environment(settings: Settings, products: tuple[str, ...]) -> dict[str, str]:
@@ -55,7 +57,7 @@ def environment(settings: Settings, products: tuple[str, ...]) -> dict[str, str]
         "BENTOML_DO_NOT_TRACK": "true",
         "DO_NOT_TRACK": "true",
         "OMP_NUM_THREADS": "1",
-        "BENTOML_CONFIG_OPTIONS": f"api_server.logging.access.enabled=false services.creditloop.workers={settings.serving.workers}",
+        "BENTOML_CONFIG_OPTIONS": f"services.creditloop.workers={settings.serving.workers}",
     }
 
 

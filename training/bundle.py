@@ -20,6 +20,7 @@ import pandas as pd
 from configs.errors import BundleError, ConfigError
 from features.catalogue import Program, compile_program, describe, features_named
 from training.calibrate import Calibration
+from training.fit import raw_score
 from training.scaling import Scale
 
 FORMAT = 1
@@ -53,14 +54,14 @@ class Bundle:
 
     def raw_score(self, matrix: np.ndarray, threads: int = 1) -> np.ndarray:
         """The sum of the leaves, (rows,): the same bits for one row and for many."""
-        return self.booster.predict(matrix, raw_score=True, num_threads=threads)
+        return raw_score(self.booster, matrix, threads)
 
     def default_probability(self, matrix: np.ndarray, threads: int = 1) -> np.ndarray:
         """PD, (rows,)."""
         return self.calibration.default_probability(self.raw_score(matrix, threads))
 
     def reference(self) -> pd.DataFrame:
-        """The rows the monitor compares with: features as columns, `_default_probability`, `_defaulted` and `_as_of`."""
+        """The rows the monitor compares with: features as columns; `_default_probability`, `_defaulted`, `_as_of`."""
         return pd.read_parquet(self.folder / "reference.parquet")
 
 
@@ -117,7 +118,7 @@ def _write_files(parts: Parts, folder: Path) -> None:
     _write_json(folder / "features.json", {"program": parts.program.digest, "features": described})
     _write_json(folder / "scaling.json", asdict(parts.scale))
     parts.reference.to_parquet(folder / "reference.parquet", index=False)
-    scores = parts.booster.predict(parts.golden, raw_score=True, num_threads=1)
+    scores = raw_score(parts.booster, parts.golden)
     golden = {
         "rows": [[float(value).hex() for value in row] for row in parts.golden],
         "raw_score": [float(score).hex() for score in scores],

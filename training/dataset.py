@@ -117,7 +117,8 @@ def split(data: Dataset, settings: Training) -> Split:
                 f"{name} rows: {bad} defaults among {int(rows.sum())}; at least {needed} of each class are needed. "
                 "Bring more matured outcomes, or lower training.minimum_defaults and know what that means"
             )
-    return Split(*(data.take(np.flatnonzero(rows)) for rows in parts.values()), by_time)
+    taken = {name: data.take(np.flatnonzero(rows)) for name, rows in parts.items()}
+    return Split(**taken, by_time=by_time)
 
 
 def customer_draw(customer_id: np.ndarray, seed: int) -> np.ndarray:

@@ -31,7 +31,10 @@ def fixed_parameters(features: Sequence[Feature], seed: int, threads: int) -> di
 
 
 def to_lightgbm(
-    matrix: np.ndarray, defaulted: np.ndarray, features: Sequence[Feature], reference: lgb.Dataset | None = None
+    matrix: np.ndarray,
+    defaulted: np.ndarray,
+    features: Sequence[Feature],
+    reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset:
     """A LightGBM dataset with names and categories; with `reference`, binned like it."""
     return lgb.Dataset(
@@ -57,3 +60,8 @@ def fit(
     """`rounds` trees on all rows given; same input, same model text."""
     everything = {**fixed_parameters(features, seed, threads), **params}
     return lgb.train(everything, to_lightgbm(matrix, defaulted, features), num_boost_round=rounds)
+
+
+def raw_score(booster: lgb.Booster, matrix: np.ndarray, threads: int = 0) -> np.ndarray:
+    """The sum of the leaves, (rows,): the same bits for one row and for many, with one thread and with all (0)."""
+    return np.asarray(booster.predict(matrix, raw_score=True, num_threads=threads))

@@ -43,7 +43,7 @@ class Model:
 
     def default_probability(self, values: np.ndarray) -> np.ndarray:
         """PD, (rows,)."""
-        return self.calibration.default_probability(self.booster.predict(values, raw_score=True))
+        return self.calibration.default_probability(fit.raw_score(self.booster, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def make(split: Split, settings: Training, storage: str, name: str, progress: tu
         settings.seed,
         settings.threads,
     )
-    raw_score = booster.predict(split.calibrate.matrix, raw_score=True)
+    raw_score = fit.raw_score(booster, split.calibrate.matrix)
     return Model(booster, platt(raw_score, split.calibrate.defaulted), tuned)
 
 
@@ -219,7 +219,10 @@ def _told(summary: Mapping[str, Any]) -> dict[str, str]:
     parts = summary["parts"]
     return {
         "split": summary["split"],
-        **{f"{name} rows": f"{p['rows']:,} ({p['defaults']:,} defaults), {p['from']} to {p['to']}" for name, p in parts.items()},
+        **{
+            f"{name} rows": f"{p['rows']:,} ({p['defaults']:,} defaults), {p['from']} to {p['to']}"
+            for name, p in parts.items()
+        },
         "outcomes not matured": f"{summary['immature_outcomes']:,}",
         "trees": str(summary["rounds"]),
         "parameters": json.dumps(summary["params"]),
@@ -246,6 +249,6 @@ def _metrics(test: Validation) -> dict[str, float]:
         "ks": test.ks,
         "log_loss": test.log_loss,
         "brier": test.brier,
-        "calibration_slope": test.calibration_slope,
-        "observed_to_expected": test.observed_to_expected,
+        "calibration_slope": test.calibration_slope.value,
+        "observed_to_expected": test.observed_to_expected.value,
     }

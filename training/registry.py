@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def _log_model(bundle: Bundle) -> str:
             bundle.booster,
             name="model",
             signature=infer_signature(example, bundle.default_probability(example.to_numpy())),
+            pip_requirements=[f"lightgbm=={version('lightgbm')}"],  # else MLflow starts a process to find out
         )
     return str(logged.model_uri)
 

@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 mpl.use("Agg")
-from matplotlib.figure import Figure  # noqa: E402  after the backend is chosen
+from matplotlib.figure import Figure
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
@@ -96,7 +96,8 @@ def _scores(default_probability: np.ndarray, defaulted: np.ndarray) -> Figure:
 def _importance(gains: Mapping[str, float]) -> Figure:
     figure, axes = _axes("What the model uses", "share of gain", "")
     top = sorted(gains.items(), key=lambda item: item[1])[-15:]
-    axes.barh([name for name, _ in top], [gain for _, gain in top], color=_INK)
+    names = [name if len(name) <= 32 else f"{name[:31]}…" for name, _ in top]
+    axes.barh(range(len(top)), [gain for _, gain in top], tick_label=names, color=_INK)
     axes.tick_params(axis="y", labelsize=7)
     return figure
 

@@ -52,9 +52,7 @@ def search(data: Dataset, settings: Training, storage: str, study_name: str, pro
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(
-            storage=storage, study_name=study_name, load_if_exists=True, direction="minimize"
-        )
+        study = optuna.create_study(storage=storage, study_name=study_name, load_if_exists=True, direction="minimize")
     if not study.trials:
         study.enqueue_trial(_FIRST_TRIAL)
     done = _finished(study)
@@ -66,10 +64,10 @@ def search(data: Dataset, settings: Training, storage: str, study_name: str, pro
         study.optimize(objective, n_trials=1)
         done += 1
         progress(done, settings.trials, _best(study))
-    if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials):
+    if np.isnan(_best(study)):
         raise Refusal(f"no trial finished within {settings.timeout_seconds:g} s; raise training.timeout_seconds")
     best = study.best_trial
-    return Tuned(dict(best.params), int(best.user_attrs["rounds"]), float(best.value), _record(study))
+    return Tuned(dict(best.params), int(best.user_attrs["rounds"]), _best(study), _record(study))
 
 
 def _finished(study: optuna.Study) -> int:
@@ -78,8 +76,8 @@ def _finished(study: optuna.Study) -> int:
 
 
 def _best(study: optuna.Study) -> float:
-    values = [trial.value for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
-    return min(values, default=float("nan"))
+    complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    return min((trial.value for trial in complete if trial.value is not None), default=float("nan"))
 
 
 def _record(study: optuna.Study) -> tuple[dict[str, Any], ...]:
@@ -103,7 +101,10 @@ class _Objective:
             self.folds.append((learned.construct(), judged.construct()))
 
     def __call__(self, trial: optuna.Trial) -> float:
-        params = {**fixed_parameters(self.features, self.settings.seed, self.settings.threads), **self._draw(trial)}
+        params = {
+            **fixed_parameters(self.features, self.settings.seed, self.settings.threads),
+            **self._draw(trial),
+        }
         losses, rounds = [], []
         for number, (learned, judged) in enumerate(self.folds):
             booster = lgb.train(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import expit, logit
 from scipy.stats import beta, rankdata
 
 from training.calibrate import logistic_line
@@ -27,7 +27,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class GradeRow:
-    """One grade: rows, defaults, mean PD, default rate, and the Jeffreys p-value of 'the PD is not too low'."""
+    """One grade: rows, defaults, mean PD, default rate, and the Jeffreys p-value: small says the PD is too low."""
 
     grade: str
     rows: int
@@ -49,8 +49,8 @@ class Validation:
     log_loss: float
     brier: float
     calibration_intercept: float
-    calibration_slope: float
-    observed_to_expected: float
+    calibration_slope: Interval
+    observed_to_expected: Interval
     grades: tuple[GradeRow, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def validate(default_probability: np.ndarray, defaulted: np.ndarray, scale: Scal
     """Judge PDs (rows,) against what became of them (rows,)."""
     pd_, bad = np.clip(default_probability, 1e-15, 1 - 1e-15), defaulted.astype(bool)
     auc = auc_interval(pd_, bad)
-    intercept, slope = logistic_line(logit(pd_), bad)
+    intercept, slope = calibration_line(pd_, bad)
     return Validation(
         rows=len(bad),
         defaults=int(bad.sum()),
@@ -73,9 +73,26 @@ def validate(default_probability: np.ndarray, defaulted: np.ndarray, scale: Scal
         brier=float(np.mean((pd_ - bad) ** 2)),
         calibration_intercept=intercept,
         calibration_slope=slope,
-        observed_to_expected=float(bad.sum() / pd_.sum()),
+        observed_to_expected=observed_to_expected(int(bad.sum()), len(bad), float(pd_.mean())),
         grades=grade_table(pd_, bad, scale),
     )
+
+
+def calibration_line(default_probability: np.ndarray, bad: np.ndarray) -> tuple[float, Interval]:
+    """Intercept and slope of logit(outcome) on logit(PD) (Cox, 1958), the slope with its Wald interval."""
+    line = logit(default_probability)
+    intercept, slope = logistic_line(line, bad)
+    fitted = expit(intercept + slope * line)
+    weight = fitted * (1 - fitted)
+    centred = line - np.average(line, weights=weight)
+    spread = _95 / math.sqrt(float((weight * centred**2).sum()))
+    return intercept, Interval(slope, slope - spread, slope + spread)
+
+
+def observed_to_expected(defaults: int, rows: int, mean_pd: float) -> Interval:
+    """Observed default rate over mean PD; the Jeffreys interval of the rate (Brown, Cai and DasGupta, 2001), scaled."""
+    low, high = beta.ppf([0.025, 0.975], defaults + 0.5, rows - defaults + 0.5)
+    return Interval(defaults / rows / mean_pd, float(low) / mean_pd, float(high) / mean_pd)
 
 
 def placements(score: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -337,7 +337,7 @@ BY_HAND: dict[str, Callable[[Oracle], float]] = {
     "open_to_monthly_sales": ratio(of("open_invoices", "total", 0, "amount"), INVOICED_MONTHLY),
     "overdue_amount": of("overdue_invoices", "total", 0, "amount"),
     "overdue_to_monthly_sales": ratio(of("overdue_invoices", "total", 0, "amount"), INVOICED_MONTHLY),
-    "oldest_overdue_days": of("overdue_invoices", "days_since_first", 0, "amount"),
+    "oldest_overdue_days": lambda seen: of("overdue_invoices", "days_since_first", 0, "amount")(seen) + 1,
     "debt_ratio": reports("last", "total_liabilities", 0, "total_assets"),
     "debt_ratio_slope_36m": reports("slope", "total_liabilities", 36, "total_assets"),
     "quick_ratio": ratio(

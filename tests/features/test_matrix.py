@@ -271,8 +271,7 @@ def test_an_invoice_paid_today_is_no_longer_overdue(value_of) -> None:
 
 def test_the_oldest_overdue_invoice_is_as_old_as_its_due_date(value_of) -> None:
     rows = [invoice("1", "2023-01-10", "2023-02-09", None, 100.0)]
-    # Counted from 10 February, the first day it was overdue.
-    assert value_of("oldest_overdue_days", "2023-02-20", invoices=rows) == 10.0
+    assert value_of("oldest_overdue_days", "2023-02-20", invoices=rows) == 11.0
 
 
 def test_a_late_payment_is_known_when_it_comes(value_of) -> None:
