@@ -193,7 +193,8 @@ class _Seen:
         start = pd.Period(scenario.first_month, "M") - HISTORY_MONTHS
         self.month_ends = pd.period_range(start, periods=self.months, freq="M").end_time.normalize()
         month = np.arange(-HISTORY_MONTHS, scenario.months)
-        self.active = (joined[:, None] <= month) & (default_month[:, None] > month)
+        self.standing = default_month[:, None] > month
+        self.active = (joined[:, None] <= month) & self.standing
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The raw tables the portfolio has."""
@@ -247,10 +248,15 @@ class _Seen:
         )
 
     def _financials(self) -> pd.DataFrame:
-        """A report for each calendar year end, known four months later."""
-        december = np.flatnonzero(self.month_ends.month == 12)
-        customer = np.tile(np.arange(len(self.ids)), len(december))
-        month = np.repeat(december, len(self.ids))
+        """A report for each year end until a default, two from before the first month; known after four months."""
+        last = self.month_ends.year[-1] - (self.month_ends.month[-1] < 12)
+        years = np.arange(self.month_ends.year[0] - 2, last + 1)
+        ends = pd.to_datetime([f"{year}-12-31" for year in years])
+        customer = np.tile(np.arange(len(self.ids)), len(years))
+        end = ends.repeat(len(self.ids))
+        month = np.clip(
+            self.month_ends.searchsorted(end), 0, self.months - 1
+        )  # the hidden state of the first month holds before
         income, discipline = self.income[customer, month], self.discipline[customer, month]
         n = len(customer)
         draw = self.rng.normal
@@ -263,8 +269,8 @@ class _Seen:
         frame = pd.DataFrame(
             {
                 "customer_id": self.ids[customer],
-                "period_end": self.month_ends[month],
-                "known_time": self.month_ends[month] + pd.DateOffset(months=4),
+                "period_end": end,
+                "known_time": end + pd.DateOffset(months=4),
                 "revenue": revenue,
                 "cost_of_sales": revenue * (0.75 - 0.3 * margin),
                 "ebit": revenue * margin,
@@ -283,7 +289,7 @@ class _Seen:
         )
         money = frame.columns[3:]
         frame[money] = frame[money].round(2)
-        return frame[self.active[customer, month]].reset_index(drop=True)
+        return frame[self.standing[customer, month]].reset_index(drop=True)
 
     def _invoices(self) -> pd.DataFrame:
         """One to three invoices a month on 30 days; how late they are paid tells of discipline."""
