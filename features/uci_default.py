@@ -20,7 +20,7 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     Days past due are 30 x the months of delay (PAY 1..8); PAY 0, -1, -2 are not late. What was due in a month is
     the bill of the month before, unknown for April. Raises DataError where file or columns are not as published.
     """
-    raw = _raw(folder)
+    raw = read_published(folder)
     customer = raw["ID"].astype(str)
     statements = []
     for place, month in enumerate(MONTHS):
@@ -47,7 +47,8 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     return {"statements": pd.concat(statements, ignore_index=True), "facts": facts, "outcomes": outcomes}
 
 
-def _raw(folder: Path) -> pd.DataFrame:
+def read_published(folder: Path) -> pd.DataFrame:
+    """The columns as published, one row a card holder. Raises DataError where file or columns are not."""
     files = [folder] if folder.is_file() else sorted(folder.glob("*.csv"))
     if len(files) != 1:
         raise DataError(f"{folder}: expected one CSV file of the UCI data set, found {len(files)}")
