@@ -19,10 +19,11 @@ HERE = Path(__file__).parent
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
-Group = Literal["financial", "behavioral", "column"]
+Group = Literal["financial", "operating", "behavioral", "bureau", "management", "column"]
 Decision = Literal["approve", "refer", "decline"]
+Jurisdiction = Literal["eu", "us", "cn", "uk"]
 Risk = Literal["rises", "falls", "unknown"]
-TableName = Literal["customers", "statements", "financials", "invoices", "facts"]
+TableName = Literal["customers", "statements", "financials", "invoices", "investigations", "questionnaires", "facts"]
 
 
 class Frozen(BaseModel):
@@ -181,6 +182,7 @@ class Product(Frozen):
     reader: Literal["tables", "uci_default"] = "tables"
     tables: tuple[TableName, ...]
     groups: tuple[Group, ...]
+    jurisdictions: tuple[Jurisdiction, ...] = ()
     deny: tuple[str, ...] = ()
     outcome: Outcome
     scaling: Scaling
@@ -202,6 +204,11 @@ class Product(Frozen):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def denied(self) -> frozenset[str]:
+        """Names that are never features: protected attributes of its jurisdictions, and what it denies itself."""
+        protected = read_toml(HERE / "protected.toml")
+        return frozenset(self.deny).union(*(protected[place]["attributes"] for place in self.jurisdictions))
 
     def digest(self) -> str:
         """SHA-256 over everything the file says, so a decision can name the policy it was made under."""

@@ -661,4 +661,175 @@ def oldest_overdue_days(overdue_invoices: StreamReference) -> Expression:
     return overdue_invoices.amount.days_since_first() + 1
 
 
+@behavioral(
+    unit="months",
+    risk="rises",
+    reason="Payments slipped further behind in several months",
+    reason_zh="多个月份逾期加重",
+    low=0,
+    high=12,
+)
+def rolls_12m(statements: StreamReference) -> Expression:
+    """Months in which days past due rose over the month before, 12 months."""
+    return statements.days_past_due.rises(12)
+
+
+@behavioral(
+    unit="months",
+    risk="unknown",
+    reason="Late payments were caught up again",
+    reason_zh="逾期后曾补缴",
+    low=0,
+    high=12,
+)
+def cures_12m(statements: StreamReference) -> Expression:
+    """Months in which days past due fell from the month before, 12 months."""
+    return statements.days_past_due.falls(12)
+
+
+@behavioral(
+    unit="share",
+    risk="rises",
+    reason="Recent payments were late",
+    reason_zh="近期还款逾期",
+    low=0,
+    high=1,
+)
+def share_of_months_late_24m(statements: StreamReference) -> Expression:
+    """Share of the months of 24 with any days past due."""
+    return statements.days_past_due.positives(24) / statements.days_past_due.count(24)
+
+
+@behavioral(
+    unit="months",
+    risk="rises",
+    reason="The credit limit was nearly used up in several months",
+    reason_zh="多个月份授信额度几乎用尽",
+    low=0,
+    high=6,
+)
+def utilisation_over_90_months_6m(statements: StreamReference) -> Expression:
+    """Months with the balance above 90 % of the limit, 6 months."""
+    return statements.over_90_percent.positives(6)
+
+
+@behavioral(
+    unit="share a month",
+    risk="unknown",
+    reason="The credit limit was changed",
+    reason_zh="授信额度发生变动",
+)
+def credit_limit_change_12m(statements: StreamReference) -> Expression:
+    """Slope of the credit limit over its mean, 12 months."""
+    return statements.credit_limit.slope(12) / statements.credit_limit.mean(12)
+
+
+@behavioral(
+    unit="ratio",
+    risk="falls",
+    reason="Payments fall short of what was due",
+    reason_zh="还款低于应还金额",
+    low=0,
+)
+def paid_share_12m(statements: StreamReference) -> Expression:
+    """All paid over all due, 12 months."""
+    return statements.amount_paid.total(12) / statements.amount_due.total(12)
+
+
+@behavioral(
+    unit="ratio a month",
+    risk="falls",
+    reason="Payments cover less and less of what is due",
+    reason_zh="还款覆盖率逐步下降",
+)
+def payment_ratio_slope_12m(statements: StreamReference) -> Expression:
+    """Change of amount paid over amount due a month, least squares over 12 months."""
+    return (statements.amount_paid / statements.amount_due).slope(12)
+
+
+@behavioral(
+    unit="currency a month",
+    risk="falls",
+    reason="Money coming in is low",
+    reason_zh="资金流入偏低",
+    low=0,
+)
+def inflow_mean_12m(statements: StreamReference) -> Expression:
+    """Mean monthly inflow, 12 months."""
+    return statements.inflow.mean(12)
+
+
+@behavioral(
+    unit="currency a month",
+    risk="falls",
+    reason="In some month hardly any money came in",
+    reason_zh="部分月份几乎没有资金流入",
+    low=0,
+)
+def inflow_min_12m(statements: StreamReference) -> Expression:
+    """Smallest monthly inflow, 12 months."""
+    return statements.inflow.min(12)
+
+
+@behavioral(
+    unit="share a month",
+    risk="falls",
+    reason="The account is used less and less",
+    reason_zh="账户使用逐渐减少",
+)
+def transactions_change_6m(statements: StreamReference) -> Expression:
+    """Slope of monthly transactions over their mean, 6 months."""
+    return statements.transactions.slope(6) / statements.transactions.mean(6)
+
+
+@behavioral(
+    unit="days",
+    risk="rises",
+    reason="Invoices are paid at irregular times",
+    reason_zh="发票付款时间不规律",
+    low=0,
+)
+def days_beyond_terms_deviation_12m(paid_invoices: StreamReference) -> Expression:
+    """Standard deviation of days beyond terms, invoices paid in 12 months."""
+    return paid_invoices.days_beyond_terms.deviation(12)
+
+
+@behavioral(
+    unit="share",
+    risk="rises",
+    reason="Invoices are paid after their due date",
+    reason_zh="发票付款晚于到期日",
+    low=0,
+    high=1,
+)
+def late_amount_share_12m(paid_invoices: StreamReference) -> Expression:
+    """Share of the amount paid in 12 months that was paid late."""
+    return paid_invoices.late_amount.total(12) / paid_invoices.amount.total(12)
+
+
+@behavioral(
+    unit="days",
+    risk="rises",
+    reason="A lot is owed against the usual trade",
+    reason_zh="未结金额相对交易量偏高",
+    low=0,
+)
+def open_days_of_sales(open_invoices: StreamReference, invoices: StreamReference) -> Expression:
+    """Days sales outstanding: open invoices over invoicing of 12 months, times 365."""
+    return open_invoices.amount.total() / invoices.amount.total(12) * 365
+
+
+@behavioral(
+    unit="share",
+    risk="rises",
+    reason="Much of what is owed is overdue",
+    reason_zh="未结金额中逾期占比较高",
+    low=0,
+    high=1,
+)
+def open_share_overdue(overdue_invoices: StreamReference, open_invoices: StreamReference) -> Expression:
+    """Overdue over open invoices, by amount."""
+    return overdue_invoices.amount.total() / open_invoices.amount.total()
+
+
 FEATURES: tuple[Feature, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Feature))

@@ -12,12 +12,18 @@ import numpy as np
 
 from configs.errors import ConfigError, nearest
 from configs.settings import ColumnSpec, Product
-from features import behavioral, financial, kernel
-from features.contracts import Columns
+from features import behavioral, bureau, financial, kernel, management, operating
+from features.contracts import Columns, Text
 from features.declaration import Constant, Expression, Feature, Operation, Series, Statistic
 from features.history import STREAMS, Derive, Stream
 
-DECLARED: tuple[Feature, ...] = (*financial.FEATURES, *behavioral.FEATURES)
+DECLARED: tuple[Feature, ...] = (
+    *financial.FEATURES,
+    *operating.FEATURES,
+    *behavioral.FEATURES,
+    *bureau.FEATURES,
+    *management.FEATURES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class StreamPlan:
     numerator: np.ndarray
     denominator: np.ndarray
     fold: np.ndarray
+    spread: np.ndarray
     window: np.ndarray
     first_leaf: np.ndarray
     statistic: np.ndarray
@@ -87,7 +94,8 @@ def product_features(product: Product, categories: Mapping[str, Sequence[str]]) 
     """
     flat = column_features(product.columns, categories) if "column" in product.groups else []
     declared = [item for item in DECLARED if item.group in product.groups and _tables_of(item) <= set(product.tables)]
-    features = [item for item in (*declared, *flat) if item.name not in product.deny]
+    denied = product.denied()
+    features = [item for item in (*declared, *flat) if item.name not in denied]
     if not features:
         raise ConfigError(f"{product.name}: no feature is left; check groups, tables, columns and deny")
     clash = sorted({item.name for item in declared} & {item.name for item in flat})
@@ -119,9 +127,7 @@ def _column(feature: Feature) -> Derive:
 
     def coded(table: Columns) -> np.ndarray:
         values = table[feature.name]
-        if values.dtype != object:
-            return values
-        return np.fromiter((codes.get(value, np.nan) for value in values), np.float64, len(values))
+        return values.mapped(codes) if isinstance(values, Text) else values
 
     return coded
 
@@ -178,6 +184,7 @@ def _plan(
         numerator=np.array([columns.index(item.numerator) for item in series]),
         denominator=np.array([columns.index(item.denominator) if item.denominator else -1 for item in series]),
         fold=np.array([kernel.FOLDS.index(stream.fold_of(item.numerator)) for item in series]),
+        spread=np.array([any(leaf.name in kernel.SPREAD for leaf in group) for group in panels.values()]),
         window=np.array([months.index(key[1]) for key in panels]),
         first_leaf=np.cumsum([0, *(len(group) for group in panels.values())]),
         statistic=np.array([kernel.STATISTICS.index(leaf.name) for leaf in ordered]),

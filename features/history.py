@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from features.contracts import NEVER, Columns, text_codes
+from features.contracts import NEVER, Columns, Text
 
 Derive = Callable[[Columns], np.ndarray]
 
@@ -67,14 +67,18 @@ STREAMS: dict[str, Stream] = {
             "over_30_days": lambda table: _over(table["days_past_due"], 30),
             "over_60_days": lambda table: _over(table["days_past_due"], 60),
             "unpaid": lambda table: _nothing_paid(table["amount_paid"], table["amount_due"]),
+            "over_90_percent": lambda table: _nearly_used(table["balance"], table["credit_limit"]),
         },
         restates=("account_id", "month"),
-        folds=dict.fromkeys(("rows", "days_past_due", "over_30_days", "over_60_days", "unpaid"), "max"),
+        folds=dict.fromkeys(
+            ("rows", "days_past_due", "over_30_days", "over_60_days", "unpaid", "over_90_percent"), "max"
+        ),
     ),
     "financials": Stream(
         "financials",
         _take("period_end"),
-        _plain(
+        {"loss": lambda table: _where_known(table["net_income"], table["net_income"] < 0)}
+        | _plain(
             "revenue",
             "cost_of_sales",
             "ebit",
@@ -88,6 +92,7 @@ STREAMS: dict[str, Stream] = {
             "current_liabilities",
             "total_liabilities",
             "equity",
+            "retained_earnings",
             "operating_cash_flow",
         ),
         restates=("period_end",),
@@ -130,12 +135,55 @@ STREAMS: dict[str, Stream] = {
 }
 
 
+INVESTIGATED = ("court", "tax", "news", "inquiry", "trade_reference")
+ASSESSED = ("experience", "governance", "staff", "information_systems", "planning")
+
+
+def _is(column: str, wanted: str) -> Derive:
+    return lambda table: np.nan_to_num(table[column].mapped({wanted: 1.0}))
+
+
+def _of(column: str, wanted: str, value: str, otherwise: float) -> Derive:
+    """The `value` of rows whose `column` says `wanted`."""
+    return lambda table: np.where(_is(column, wanted)(table) > 0, table[value], otherwise)
+
+
+STREAMS["investigations"] = Stream(
+    "investigations",
+    _take("date"),
+    {
+        "rows": _ones("date"),
+        "severe": lambda table: _over(table["severity"], 3),
+        **{kind: _is("type", kind) for kind in INVESTIGATED},
+        **{f"{kind}_severity": _of("type", kind, "severity", np.nan) for kind in INVESTIGATED},
+        **{f"{kind}_amount": _of("type", kind, "amount", 0.0) for kind in INVESTIGATED},
+    },
+    restates=("date", "source", "type"),
+    fold="each",
+)
+STREAMS["questionnaires"] = Stream(
+    "questionnaires",
+    _take("date"),
+    {"rows": _ones("date"), **{item: _of("item", item, "level", np.nan) for item in ASSESSED}},
+    restates=("date", "item"),
+    fold="each",
+)
+
+
 def _over(days: np.ndarray, bound: int) -> np.ndarray:
     return np.where(np.isnan(days), np.nan, days >= bound)
 
 
 def _nothing_paid(paid: np.ndarray, due: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(paid) | np.isnan(due), np.nan, (due > 0) & (paid <= 0))
+
+
+def _nearly_used(balance: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(balance) | np.isnan(limit) | (limit <= 0), np.nan, balance > 0.9 * limit)
+
+
+def _where_known(values: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(values), np.nan, flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +197,13 @@ class Facts:
     bounds: np.ndarray
 
 
-def customer_codes(customers: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """The position of each id in `customers` (unique ids), -1 where it is not among them."""
+def customer_codes(customers: np.ndarray, ids: Text) -> np.ndarray:
+    """The position of each row's id in `customers` (unique ids), -1 where it is not among them."""
     if len(customers) == 1:
-        return np.where(ids == customers[0], 0, -1)
-    return pd.Index(customers).get_indexer(ids)
+        places = np.where(ids.values == customers[0], 0, -1)
+    else:
+        places = pd.Index(customers).get_indexer(ids.values)
+    return np.append(places, -1)[ids.codes]
 
 
 def build(
@@ -187,11 +237,19 @@ def _total_order(
 
     `gone` comes last of all: it may lie in the future, which must not move so much as the order of a sum.
     """
+    if _rises(codes, event):
+        return np.arange(len(codes))
     keys = (known, event, codes)
     order = np.lexsort(keys)
     if len(order) > 1 and np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0).any():
         order = np.lexsort((gone, *values, *keys))
     return order
+
+
+def _rises(codes: np.ndarray, event: np.ndarray) -> bool:
+    """Whether the rows already stand by customer and day, no day twice: then there is nothing to sort."""
+    later = (codes[1:] == codes[:-1]) & (event[1:] > event[:-1])
+    return bool((later | (codes[1:] > codes[:-1])).all())
 
 
 def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
@@ -200,8 +258,9 @@ def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) ->
     replaced = np.full(len(known), NEVER, np.int32)
     if not restates:
         return replaced
-    key = [table[name] for name in restates]
-    factors = [text_codes(part) if part.dtype == object else part for part in key]
+    factors = [part.codes if isinstance(part, Text) else part for part in (table[name] for name in restates)]
+    if _rises(codes, factors[-1]):
+        return replaced  # every key stands once: nothing was restated
     order = np.lexsort((known, *factors, codes))
     same = np.ones(max(len(order) - 1, 0), bool)
     for part in (codes, *factors):

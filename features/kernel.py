@@ -22,7 +22,10 @@ STATISTICS = (
     "days_since_first",
     "days_since_last",
     "days_since_positive",
+    "rises",
+    "falls",
 )
+SPREAD = ("deviation", "slope")
 FOLDS = ("each", "sum", "max")
 OPERATIONS = ("statistic", "constant", "add", "subtract", "multiply", "divide", "larger", "smaller")
 
@@ -31,41 +34,54 @@ _STACK = 16
 
 
 @njit(cache=True, nogil=True)
+def _ever(values: np.ndarray, numerator: int, denominator: int, facts: np.ndarray, count: int) -> bool:
+    """Whether any of the first `count` of `facts` holds a value of the series."""
+    for k in range(count):
+        if np.isnan(values[numerator, facts[k]]):
+            continue
+        if denominator < 0 or not np.isnan(values[denominator, facts[k]]):
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
 def _summarise(
     event: np.ndarray,
-    known: np.ndarray,
     gone: np.ndarray,
     values: np.ndarray,
+    facts: np.ndarray,
+    known: int,
     numerator: int,
     denominator: int,
     fold: int,
-    low: int,
-    high: int,
+    spread: bool,
     as_of: int,
     since: int,
     out: np.ndarray,
 ) -> None:
-    """The statistics of one series over the facts [low, high) visible at `as_of` and later than `since`.
+    """The statistics of one series over the first `known` of `facts` that are later than `since`.
 
     Facts of the same day are folded first (each: not at all; sum; max), a ratio after folding, so two accounts
     give the ratio of their sums. A missing value is no fact. Once any fact was seen, even one that no longer holds,
-    an empty window counts and totals zero; without one everything is missing.
+    an empty window counts and totals zero; without one everything is missing. `spread`: whether anybody asks for
+    deviation or slope, which cost as much as all the rest.
     """
+    first = known
+    while first > 0 and event[facts[first - 1]] > since:
+        first -= 1
     seen = False
-    count, positives = 0, 0
+    count, positives, rises, falls = 0, 0, 0, 0
     total, largest, smallest = 0.0, -np.inf, np.inf
     mean_y, mean_x, spread_y, spread_x, spread_xy = 0.0, 0.0, 0.0, 0.0, 0.0
     last, previous = np.nan, np.nan
     first_day, last_day, positive_day = as_of, as_of, as_of
-    i = low
-    while i < high and event[i] <= as_of:
-        day = event[i]
+    k = first
+    while k < known:
+        day = event[facts[k]]
         upper, lower, found = 0.0, 0.0, False
-        while i < high and event[i] == day:
-            fact = i
-            i += 1
-            if known[fact] > as_of:
-                continue
+        while k < known and event[facts[k]] == day:
+            fact = facts[k]
+            k += 1
             y = values[numerator, fact]
             d = 1.0 if denominator < 0 else values[denominator, fact]
             if np.isnan(y) or np.isnan(d):
@@ -90,10 +106,10 @@ def _summarise(
             value = upper / lower
         else:
             continue
-        if day > since:
-            count += 1
-            total += value
-            largest, smallest = max(largest, value), min(smallest, value)
+        count += 1
+        total += value
+        largest, smallest = max(largest, value), min(smallest, value)
+        if spread:
             x = (day - as_of) / _DAYS_PER_MONTH
             dx, dy = x - mean_x, value - mean_y
             mean_x += dx / count
@@ -101,18 +117,21 @@ def _summarise(
             spread_x += dx * (x - mean_x)
             spread_y += dy * (value - mean_y)
             spread_xy += dx * (value - mean_y)
-            previous, last = last, value
-            if count == 1:
-                first_day = day
-            last_day = day
-            if value > 0.0:
-                positives += 1
-                positive_day = day
-    for k in range(13):
+        if count == 1:
+            first_day = day
+        else:
+            rises += value > last
+            falls += value < last
+        previous, last = last, value
+        last_day = day
+        if value > 0.0:
+            positives += 1
+            positive_day = day
+    for k in range(len(STATISTICS)):
         out[k] = np.nan
-    if not seen:
+    if not seen and not _ever(values, numerator, denominator, facts, first):
         return
-    out[0], out[1], out[9] = count, total, positives
+    out[0], out[1], out[9], out[13], out[14] = count, total, positives, rises, falls
     if count > 0:
         out[2], out[3], out[4] = total / count, largest, smallest
         out[7], out[8] = last, previous
@@ -138,6 +157,7 @@ def reduce_stream(
     numerator: np.ndarray,
     denominator: np.ndarray,
     fold: np.ndarray,
+    spread: np.ndarray,
     window: np.ndarray,
     first_leaf: np.ndarray,
     statistic: np.ndarray,
@@ -151,19 +171,27 @@ def reduce_stream(
     `values[numerator[p]]` over `values[denominator[p]]` (-1: no ratio) and owns the leaves
     [first_leaf[p], first_leaf[p + 1]), each a statistic and the slot it is written to.
     """
-    summary = np.empty(13)
+    summary = np.empty(len(STATISTICS))
+    facts = np.empty(max(1, (end - start).max()), np.int64)
     for r in range(as_of.shape[0]):
+        count = 0
+        for i in range(start[r], end[r]):
+            if event[i] > as_of[r]:
+                break
+            if known[i] <= as_of[r]:
+                facts[count] = i
+                count += 1
         for p in range(numerator.shape[0]):
             _summarise(
                 event,
-                known,
                 gone,
                 values,
+                facts,
+                count,
                 numerator[p],
                 denominator[p],
                 fold[p],
-                start[r],
-                end[r],
+                spread[p],
                 as_of[r],
                 since[window[p], r],
                 summary,

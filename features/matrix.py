@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 
 from features import history, kernel
 from features.catalogue import Program, StreamPlan
@@ -20,14 +23,16 @@ def build(program: Program, tables: Mapping[str, Columns], customer_id: np.ndarr
     `as_of` is int32 days since 1970. A fact takes part where it happened and was known by that day. A table that
     is absent, or a customer without rows in it, gives missing values.
     """
-    customers = np.unique(customer_id) if len(customer_id) > 1 else customer_id
-    codes = history.customer_codes(customers, customer_id)
+    codes, customers = (np.zeros(1, np.int64), customer_id) if len(customer_id) == 1 else pd.factorize(customer_id)
     as_of = np.ascontiguousarray(as_of, np.int32)
     facts = _facts(program, tables, customers)
     out = np.empty((len(as_of), len(program.features)))
-    for low in range(0, len(as_of), _BLOCK):
-        rows = slice(low, low + _BLOCK)
-        _fill(program, facts, codes[rows], as_of[rows], out[rows])
+    blocks = [slice(low, low + _BLOCK) for low in range(0, len(as_of), _BLOCK)]
+    if len(blocks) == 1:
+        _fill(program, facts, codes, as_of, out)
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernel lets go of the interpreter
+            list(pool.map(lambda rows: _fill(program, facts, codes[rows], as_of[rows], out[rows]), blocks))
     return out
 
 
@@ -74,6 +79,7 @@ def _fill(
             plan.numerator,
             plan.denominator,
             plan.fold,
+            plan.spread,
             plan.window,
             plan.first_leaf,
             plan.statistic,

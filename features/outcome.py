@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.contracts import NEVER, Columns, text_codes
+from features.contracts import NEVER, Columns
 from features.history import replaced_on
 from features.matrix import window_starts
 
@@ -36,13 +36,13 @@ def matured(outcomes: Columns, window_months: int, now: int) -> Labels:
     end = window_end(as_of, window_months)
     observed = outcomes["observed_until"]
     whole = (observed == NEVER) | (observed >= end) | (outcomes["defaulted"] > 0)
-    codes = text_codes(outcomes["customer_id"])
+    codes = outcomes["customer_id"].codes
     replaced = replaced_on(outcomes, ("as_of",), codes)
     current = (outcomes["known_time"] <= now) & (replaced > now)
     usable = (end <= now) & whole & current
     asked = len(np.unique(np.stack([codes, as_of]), axis=1).T)
     return Labels(
-        outcomes["customer_id"][usable],
+        outcomes["customer_id"].take(usable).to_objects(),
         as_of[usable],
         outcomes["defaulted"][usable].astype(np.int8),
         int(asked - usable.sum()),

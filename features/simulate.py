@@ -16,6 +16,8 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import binom
 
+from features.history import ASSESSED
+
 STATES = 25
 HISTORY_MONTHS = 12  # of behaviour before the first as_of
 
@@ -198,9 +200,17 @@ class _Seen:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The raw tables the portfolio has."""
-        found = {"customers": self._customers(), "statements": self._statements()}
+        found = {
+            "customers": self._customers(),
+            "statements": self._statements(),
+            "investigations": self._investigations(),
+        }
         if self.scenario.companies:
-            found |= {"financials": self._financials(), "invoices": self._invoices()}
+            found |= {
+                "financials": self._financials(),
+                "invoices": self._invoices(),
+                "questionnaires": self._questionnaires(),
+            }
         return found
 
     def _noise(self, spread: float) -> np.ndarray:
@@ -284,6 +294,7 @@ class _Seen:
                 "current_liabilities": current_debt,
                 "total_liabilities": debt * assets,
                 "equity": (1 - debt) * assets,
+                "retained_earnings": (1 - debt) * assets * expit(0.3 + 0.4 * income + draw(0, 0.2, n)),
                 "operating_cash_flow": revenue * (margin + draw(0, 0.02, n)),
             }
         )
@@ -311,6 +322,57 @@ class _Seen:
                 "disputed": (self.rng.random(n) < expit(-3.5 - 0.4 * self.discipline[customer, month])).astype(int),
             }
         )
+
+    def _investigations(self) -> pd.DataFrame:
+        """Now and then a finding: inquiries by anyone, court, tax and news events by the undisciplined."""
+        rates = {"court": (-5.5, 1.0), "tax": (-5.8, 0.9), "news": (-5.5, 0.5), "inquiry": (-2.0, 0.3)}
+        parts = []
+        for kind, (base, weight) in {**rates, "trade_reference": (-3.0, 0.0)}.items():
+            chance = expit(base - weight * self.discipline[:, : self.months])
+            customer, month = np.nonzero((self.rng.random(chance.shape) < chance) & self.active)
+            n = len(customer)
+            worse = -self.discipline[customer, month] + self.rng.normal(0, 1, n)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "customer_id": self.ids[customer],
+                        "date": self.month_ends[month] - pd.to_timedelta(self.rng.integers(0, 28, n), "D"),
+                        "source": "agency",
+                        "type": kind,
+                        "severity": np.clip(np.round(1.0 + worse), 0, 5),
+                        "amount": np.round(np.exp(self.rng.normal(6, 1, n)) * self.scale, 2),
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def _questionnaires(self) -> pd.DataFrame:
+        """Five answers on joining and every January: how well the company is run shows in its income."""
+        january = np.flatnonzero(self.month_ends.month == 1)
+        asked = np.concatenate(
+            [
+                np.clip(self.joined + HISTORY_MONTHS, 0, self.months - 1),
+                *(np.full(len(self.ids), month) for month in january),
+            ]
+        )
+        customer = np.tile(np.arange(len(self.ids)), 1 + len(january))
+        once = ~pd.DataFrame({"customer": customer, "month": asked}).duplicated().to_numpy()
+        seen = once & self.active[customer, asked]
+        customer, asked = customer[seen], asked[seen]
+        parts = [
+            pd.DataFrame(
+                {
+                    "customer_id": self.ids[customer],
+                    "date": self.month_ends[asked],
+                    "item": item,
+                    "level": np.clip(
+                        np.round(3 + 0.7 * self.income[customer, asked] + self.rng.normal(0, 0.8, len(customer))), 1, 5
+                    ),
+                }
+            )
+            for item in ASSESSED
+        ]
+        return pd.concat(parts, ignore_index=True)
 
 
 def _days_past_due(missed: np.ndarray) -> np.ndarray:

@@ -1,238 +1,207 @@
-"""Where raw tables come from: a folder of parquet or CSV, or one flat table; always checked, never half read."""
+"""Where raw tables come from: folders of parquet or CSV, SQL databases, frames; one or several, all or by customer."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
+import sqlalchemy as sa
 
-from configs.errors import CreditloopError, DataError, listed, nearest
-from configs.settings import ColumnSpec, Product, flat_product, load_product, product_toml
+from configs.errors import DataError
 from features import uci_default
-from features.contracts import TABLES, Columns, Kind, Table, check_frame, facts_table
+from features.files import read_file
 
-_YES = {"1", "1.0", "true", "yes", "y", "t", "bad", "default", "defaulted", "b'1'"}
-_NO = {"0", "0.0", "false", "no", "n", "f", "good", "paid", "b'0'"}
-NO_DATE = "1970-01-01"  # of a flat table without time: everything happened before any question is asked
-
-
-def table_contract(name: str, product: Product) -> Table:
-    """The contract of the table `name` in `product`: `facts` is declared by the product, the others are fixed."""
-    if name == "facts":
-        kinds: dict[str, Kind] = {c.name: "text" if c.kind == "category" else "number" for c in product.columns}
-        return facts_table(kinds)
-    return TABLES[name]
-
-
-def load_tables(path: Path, product: Product) -> dict[str, Columns]:
-    """All tables of `product` from the folder `path`, and `outcomes` where they are there.
-
-    Each table is a file `<table>.parquet` or `<table>.csv`. Raises DataError that lists the breaches of all tables.
-    """
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    if product.reader == "uci_default":
-        return check_tables(uci_default.read(path), product, str(path))
-    frames = {name: _read_table(path, name) for name in (*product.tables, "outcomes")}
-    absent = [name for name in product.tables if frames[name] is None]
-    if absent:
-        there = ", ".join(sorted(p.name for p in path.glob("*.*"))) or "nothing"
-        raise DataError(
-            f"{path}: product {product.name!r} needs {absent[0]}.parquet or {absent[0]}.csv; the folder holds {there}"
-        )
-    return check_tables({name: frame for name, frame in frames.items() if frame is not None}, product, str(path))
-
-
-def check_tables(frames: Mapping[str, pd.DataFrame], product: Product, source: str) -> dict[str, Columns]:
-    """Every frame held against its contract; DataError lists the breaches of all of them at once."""
-    tables, problems = {}, []
-    for name, frame in frames.items():
-        try:
-            tables[name] = check_frame(table_contract(name, product), frame, source)
-        except DataError as error:
-            problems.append(str(error))
-    if problems:
-        raise DataError("\n".join(problems))
-    return tables
-
-
-def _read_table(folder: Path, name: str) -> pd.DataFrame | None:
-    for suffix in (".parquet", ".csv"):
-        path = folder / f"{name}{suffix}"
-        if path.exists():
-            return read_file(path)
-    return None
-
-
-def read_file(path: Path) -> pd.DataFrame:
-    """One parquet, CSV (any usual separator) or ARFF file as a frame; DataError where it cannot be read."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty; expected a header line and rows")
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix == ".arff":
-            return _read_arff(path)
-        return pd.read_csv(path, sep=_separator(path), low_memory=False, dtype_backend="numpy_nullable")
-    except CreditloopError:
-        raise
-    except (ValueError, OSError, NotImplementedError, StopIteration) as error:  # pandas, pyarrow and scipy
-        raise DataError(f"{path}: not readable as {path.suffix.lstrip('.') or 'CSV'}: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or "it ends too early"
-
-
-def _separator(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
-        head = lines.readline()
-    try:
-        return csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
-    except csv.Error:
-        return ","
-
-
-def _read_arff(path: Path) -> pd.DataFrame:
-    from scipy.io import arff
-
-    rows, _ = arff.loadarff(path)
-    frame = pd.DataFrame(rows)
-    for name in frame.select_dtypes(object).columns:
-        text = frame[name].str.decode("utf-8")
-        frame[name] = text.where(text != "?")
-    return frame
+_COLLATION = {"postgresql": "C", "sqlite": "BINARY"}  # ids are ordered by bytes, as Python orders them
 
 
 @dataclass(frozen=True, slots=True)
-class FlatTable:
-    """A flat table read: the product made of it, its tables, and what a person should know about the reading."""
+class Range:
+    """Customers whose id, as text, lies in [low, high); None is open."""
 
-    product: Product
-    tables: dict[str, Columns]
-    notes: tuple[str, ...]
-
-
-def read_flat(
-    path: Path, label: str, name: str, id_column: str | None, time_column: str | None, bad: str | None
-) -> FlatTable:
-    """One table with a label column, ready to train on, with nothing declared.
-
-    Numbers stay numbers, text becomes categories, column names become plain (`net profit / sales` ->
-    `net_profit_sales`). Raises DataError for a missing or unusable label, id or time, repeated ids, or infinities.
-    """
-    frame = read_file(path)
-    if not len(frame):
-        raise DataError(f"{path}: no rows below the header")
-    _require(path, frame, label, id_column, time_column)
-    defaulted, notes = _labels(path, frame[label], bad)
-    ids = frame[id_column] if id_column else pd.Series([f"row-{i + 1}" for i in range(len(frame))])
-    times = frame[time_column] if time_column else pd.Series(NO_DATE, index=frame.index)
-    columns = frame.drop(columns=[c for c in (label, id_column, time_column) if c])
-    columns = columns.rename(columns=dict(zip(columns.columns, _plain_names(columns.columns), strict=True)))
-    specs = tuple(_column_spec(str(column), columns[column]) for column in columns.columns)
-    product = flat_product(name, f"Flat table {path.name}", specs)
-    denied = [spec.name for spec in specs if spec.name in product.deny]
-    if denied:
-        notes.append(f"left out as protected (deny, in the product file): {', '.join(denied)}")
-    facts = columns.assign(customer_id=ids.to_numpy(), date=times.to_numpy())
-    outcomes = pd.DataFrame({"customer_id": ids, "as_of": times.to_numpy(), "defaulted": defaulted})
-    tables = check_tables({"facts": facts, "outcomes": outcomes}, product, str(path))
-    return FlatTable(product, tables, tuple(notes))
+    low: str | None = None
+    high: str | None = None
 
 
-def keep_product(product: Product, home: Path) -> tuple[Path, Product]:
-    """The product file of a flat table in `home`/products, written if it is not there, and the product it declares.
-
-    A file that is there keeps what a person changed in it (grades, limits, deny) but must have the table's columns.
-    """
-    path = home / "products" / f"{product.name}.toml"
-    if path.exists():
-        kept = load_product(str(path), home)
-        if kept.columns != product.columns:
-            raise DataError(f"{path}: declares other columns than the table has; remove it, or say --name for another")
-        return path, kept
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(product_toml(product), encoding="utf-8")
-    unfinished.replace(path)
-    return path, product
+ALL = Range()
 
 
-def _require(path: Path, frame: pd.DataFrame, *names: str | None) -> None:
-    known = [str(column) for column in frame.columns]
-    problems = [
-        f"column {name!r}: missing{nearest(name, known) or '; there are: ' + ', '.join(known[:12])}"
-        for name in names
-        if name and name not in known
-    ]
-    if problems:
-        raise DataError(listed(str(path), problems))
+class Source(Protocol):
+    """Something that holds raw tables."""
+
+    def names(self) -> list[str]:
+        """The tables it holds."""
+
+    def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
+        """The rows of a table about these customers. Raises DataError where it cannot be read."""
+
+    def told(self) -> str:
+        """Where this is, for messages; never a password."""
 
 
-def _labels(path: Path, label: pd.Series, bad: str | None) -> tuple[np.ndarray, list[str]]:
-    """1 where the customer went bad, and a note on how the label was read."""
-    if label.isna().any():
-        row = int(np.flatnonzero(label.isna())[0])
-        raise DataError(f"{path}: label {label.name!r}, row {row + 1}: missing; expected one of two values")
-    text = label.astype(str).str.strip()
-    values = sorted(text.unique())
-    if len(values) != 2:
-        shown = ", ".join(values[:5])
-        raise DataError(
-            f"{path}: label {label.name!r}: expected two values (good and bad), found {len(values)}: {shown}"
-        )
-    chosen = bad if bad is not None else _bad_value(path, str(label.name), values)
-    if chosen not in values:
-        raise DataError(f"{path}: --bad {chosen!r} is not a value of {label.name!r}: {' or '.join(values)}")
-    defaulted = (text == chosen).to_numpy().astype(float)
-    note = f"label {label.name!r}: {chosen!r} means default ({int(defaulted.sum()):,} of {len(text):,} rows)"
-    return defaulted, [note]
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder with `<table>.parquet` or `<table>.csv`, or with subfolders `<table>/` of parquet files."""
+
+    path: Path
+
+    def names(self) -> list[str]:
+        """The tables it holds."""
+        files = {path.stem for path in self.path.iterdir() if path.suffix in (".parquet", ".csv")}
+        folders = {path.name for path in self.path.iterdir() if path.is_dir() and any(path.glob("*.parquet"))}
+        return sorted(files | folders)
+
+    def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
+        """Of parquet only the row groups are read that can hold the customers; a CSV is read whole each time."""
+        path = next((p for p in (self.path / f"{table}.parquet", self.path / table) if p.exists()), None)
+        if path is None:
+            return _within(read_file(self.path / f"{table}.csv"), customers)
+        return read_parquet(path, customers)
+
+    def told(self) -> str:
+        """The path."""
+        return str(self.path)
 
 
-def _bad_value(path: Path, name: str, values: list[str]) -> str:
-    lowered = {value.lower(): value for value in values}
-    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
-    if numbers.notna().all() and numbers.nunique() == 2:
-        return values[int(numbers.argmax())]  # 1 good, 2 bad: the larger number, as the notes tell
-    yes = [value for lower, value in lowered.items() if lower in _YES]
-    no = [value for lower, value in lowered.items() if lower in _NO]
-    if len(yes) == 1:
-        return yes[0]
-    if len(no) == 1:
-        return next(value for value in values if value != no[0])
-    raise DataError(f"{path}: label {name!r}: which of {' and '.join(values)} is a default? Say --bad VALUE")
+def read_parquet(path: Path, customers: Range = ALL) -> pd.DataFrame:
+    """The rows of a parquet file or folder about these customers, text as categories."""
+    try:
+        data = arrow_dataset.dataset(path, format="parquet")
+        table = data.to_table(filter=_filter(data.schema, customers))
+        return table.to_pandas(strings_to_categorical=True, split_blocks=True, self_destruct=True)
+    except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are of these kinds
+        raise DataError(f"{path}: not readable as parquet: {error}") from None
 
 
-def _plain_names(names: Iterable[Any]) -> list[str]:
-    """Names fit for a JSON key and a feature: lower case letters, digits, underscores; unique."""
-    plain: list[str] = []
-    for name in names:
-        base = re.sub(r"[^0-9a-z]+", "_", str(name).lower()).strip("_") or "column"
-        base = f"column_{base}" if base[0].isdigit() else base
-        base = f"{base}_value" if base in ("customer_id", "date", "known_time") else base
-        numbered = (f"{base}_{count}" for count in itertools.count(2))
-        plain.append(next(free for free in itertools.chain([base], numbered) if free not in plain))
-    return plain
+def _filter(schema: pa.Schema, customers: Range) -> Any:
+    if customers == ALL or "customer_id" not in schema.names:
+        return None
+    kind = schema.field("customer_id").type
+    column = arrow_dataset.field("customer_id")
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        column = column.cast(pa.string())
+    bounds = []
+    if customers.low is not None:
+        bounds.append(column >= customers.low)
+    if customers.high is not None:
+        bounds.append(column < customers.high)
+    return bounds[0] if len(bounds) == 1 else bounds[0] & bounds[1]
 
 
-def _column_spec(name: str, values: pd.Series) -> ColumnSpec:
-    number = pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
-    return ColumnSpec(name=name, kind="number" if number else "category")
+def _within(frame: pd.DataFrame, customers: Range) -> pd.DataFrame:
+    if customers == ALL or "customer_id" not in frame.columns:
+        return frame
+    ids = frame["customer_id"].astype(str)
+    kept = pd.Series(True, index=frame.index)
+    if customers.low is not None:
+        kept &= ids >= customers.low
+    if customers.high is not None:
+        kept &= ids < customers.high
+    return frame[kept]
 
 
-def categories_of(product: Product, facts: Columns | None) -> dict[str, list[str]]:
-    """The values each category column takes, in order: the code of a value is its position."""
-    if facts is None:
-        return {}
-    named = [column.name for column in product.columns if column.kind == "category"]
-    return {name: sorted(value for value in set(facts[name]) if value) for name in named}
+class Database:
+    """Tables of a SQL database, by SQLAlchemy URL."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._engine = sa.create_engine(url)
+            self._names = sa.inspect(self._engine).get_table_names()
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            raise DataError(f"{_without_password(url)}: cannot connect: {error}") from None
+
+    def names(self) -> list[str]:
+        """The tables it holds."""
+        return list(self._names)
+
+    def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
+        """The rows about these customers; the database selects them."""
+        try:
+            reflected = sa.Table(table, sa.MetaData(), autoload_with=self._engine)
+            query = sa.select(reflected)
+            if customers != ALL and "customer_id" in reflected.c:
+                query = query.where(*self._bounds(reflected.c["customer_id"], customers))
+            with self._engine.connect() as connection:
+                return pd.read_sql_query(query, connection)
+        except sa.exc.SQLAlchemyError as error:
+            raise DataError(f"{self.told()}: table {table!r} cannot be read: {error}") from None
+
+    def _bounds(self, column: sa.ColumnElement[Any], customers: Range) -> list[sa.ColumnElement[bool]]:
+        text = sa.cast(column, sa.Text)
+        collation = _COLLATION.get(self._engine.dialect.name)
+        ordered = text if collation is None else sa.collate(text, collation)
+        low = [] if customers.low is None else [ordered >= customers.low]
+        return low if customers.high is None else [*low, ordered < customers.high]
+
+    def told(self) -> str:
+        """The URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+
+def _without_password(url: str) -> str:
+    try:
+        return sa.engine.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "the database URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Tables in memory: the simulated portfolio, or what a reader made of a published file."""
+
+    frames: Mapping[str, pd.DataFrame]
+    origin: str
+
+    def names(self) -> list[str]:
+        """The tables it holds."""
+        return list(self.frames)
+
+    def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
+        """The rows about these customers."""
+        return _within(self.frames[table], customers)
+
+    def told(self) -> str:
+        """What made the frames."""
+        return self.origin
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Several sources for one product: a table that stands in two of them is the rows of both."""
+
+    sources: tuple[Source, ...]
+
+    def names(self) -> list[str]:
+        """The tables any of them holds."""
+        return sorted({name for source in self.sources for name in source.names()})
+
+    def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
+        """The rows of all that hold the table."""
+        parts = [source.read(table, customers) for source in self.sources if table in source.names()]
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def told(self) -> str:
+        """All of them."""
+        return " + ".join(source.told() for source in self.sources)
+
+
+def open_source(places: Sequence[str], reader: str = "tables") -> Source:
+    """The source of what a user wrote: folders or SQLAlchemy URLs, one or several. Raises DataError."""
+    opened = tuple(_open(place, reader) for place in places)
+    return opened[0] if len(opened) == 1 else Joined(opened)
+
+
+def _open(place: str, reader: str) -> Source:
+    if "://" in place:
+        return Database(place)
+    path = Path(place)
+    if reader == "uci_default":
+        return Frames(uci_default.read(path), str(path))
+    if not path.is_dir():
+        kind = "is a file; expected a folder of tables (one flat table: --csv)" if path.exists() else "no such folder"
+        raise DataError(f"{path}: {kind}")
+    return Folder(path)

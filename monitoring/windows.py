@@ -56,7 +56,7 @@ def from_ledger(ledger: Ledger, bundle: Bundle, since: int, until: int) -> Windo
 
 def from_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> Window:
     """Every customer of the tables, scored at `as_of`."""
-    known = [tables[name]["customer_id"] for name in scorer.tables if name in tables]
+    known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     days = np.full(len(customers), as_of, np.int32)
     scores = scorer.score(tables, customers, days)

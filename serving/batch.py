@@ -16,7 +16,7 @@ from serving.score import Scorer
 
 def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> pd.DataFrame:
     """One row per customer of the tables at `as_of` (days since 1970): PD, points, grade, decision, limit, terms."""
-    known = [tables[name]["customer_id"] for name in scorer.tables if name in tables]
+    known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     scores = scorer.score(tables, customers, np.full(len(customers), as_of, np.int32))
     capacity = np.full(len(customers), np.nan) if scorer.capacity is None else scores.values[:, scorer.capacity]

@@ -12,7 +12,8 @@ import numpy as np
 from configs.errors import ConfigError
 from configs.settings import Grade, Product
 from features import matrix
-from features.contracts import Columns, Table, columns_of_records, rows_type
+from features.contracts import Columns, Table
+from features.records import columns_of_records, rows_type
 from features.sources import table_contract
 from training.bundle import Bundle
 

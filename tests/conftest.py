@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from configs.settings import Product, load_product
 from features.catalogue import Program, compile_program, product_features
-from features.contracts import Columns, Table, check_frame, columns_of_records, record_type, to_day
-from features.sources import table_contract
+from features.check import check_frame
+from features.contracts import Columns, Table, to_day
+from features.records import columns_of_records, record_type
+from features.load import table_contract
 
 Record = dict[str, Any]
 History = dict[str, list[Record]]
@@ -146,8 +148,10 @@ def _row(contract: Table, rng: random.Random) -> Record:
             missing = column.missing and rng.random() < 0.4
             row[name] = None if missing else event + dt.timedelta(rng.choice(LAGS))
         elif column.kind == "text":
-            row[name] = rng.choice(("1", "2", "3") if not column.missing else (None, "1", "2", "3", "9"))
+            free = ("1", "2", "3") if not column.missing else (None, "1", "2", "3", "9")
+            row[name] = rng.choice(column.one_of or free)
         else:
-            fit = [v for v in AMOUNTS if v is None or column.low <= v <= column.high]
+            drawn = (1.0, 2.0, 3.0, 4.0, 5.0) if column.whole else AMOUNTS
+            fit = [v for v in drawn if v is None or column.low <= v <= column.high]
             row[name] = rng.choice([v for v in fit if v is not None or column.missing])
     return row

@@ -12,7 +12,7 @@ from configs.errors import DataError
 from configs.settings import Product, Training
 from features import catalogue, matrix, outcome
 from features.catalogue import Program
-from features.contracts import Columns, iso
+from features.contracts import Columns, Text, iso
 from features.sources import categories_of
 
 
@@ -135,8 +135,8 @@ def digest(tables: Mapping[str, Columns]) -> str:
         for column in sorted(tables[name]):
             values = tables[name][column]
             total.update(f"{name}.{column}:".encode())
-            if values.dtype == object:
-                total.update("\x1f".join(map(str, values)).encode())
+            if isinstance(values, Text):
+                total.update("\x1f".join(values.to_objects()).encode())
             else:
                 total.update(np.ascontiguousarray(values).view(np.uint8).data)
     return total.hexdigest()

@@ -267,7 +267,8 @@ def test_every_stream_is_read_by_a_feature() -> None:
 
 @pytest.mark.parametrize("name", ["trade_credit", "bank_lending"])
 def test_features_stay_in_their_declared_range_on_the_simulated_portfolio(name: str, program_of) -> None:
-    from features.contracts import TABLES, check_frame
+    from features.check import check_frame
+    from features.contracts import TABLES
     from features.simulate import Scenario, simulate
 
     portfolio = simulate(Scenario(customers=120, seed=5, months=18, companies=name == "trade_credit"))

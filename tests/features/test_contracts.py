@@ -13,17 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from features.contracts import (
-    NEVER,
-    TABLES,
-    Table,
-    check_frame,
-    columns_of_records,
-    facts_table,
-    iso,
-    record_type,
-    to_day,
-)
+from features.check import check_frame
+from features.contracts import NEVER, TABLES, Table, facts_table, iso, to_day
+from features.records import columns_of_records, record_type
 
 STATEMENTS = TABLES["statements"]
 INVOICES = TABLES["invoices"]

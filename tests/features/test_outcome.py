@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.contracts import TABLES, check_frame, to_day
+from features.check import check_frame
+from features.contracts import TABLES, to_day
 from features.outcome import Labels, matured, window_end
 
 

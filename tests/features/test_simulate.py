@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.contracts import TABLES, check_frame
+from features.check import check_frame
+from features.contracts import TABLES
 from features.simulate import HISTORY_MONTHS, Portfolio, Scenario, chain, simulate
 
 PERSONS = Scenario(customers=300, seed=11, months=24)

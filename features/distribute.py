@@ -1,0 +1,80 @@
+"""The one place that knows Dask: the same parts, built by the workers of a scheduler named by its address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from configs.errors import InputError
+from configs.settings import Product
+from features import matrix
+from features.catalogue import Program, compile_program, describe, features_named
+from features.portfolio import CUSTOMERS_EACH, Part, parts, read
+from features.sources import open_source
+
+
+def matrices(
+    scheduler: str,
+    program: Program,
+    places: Sequence[str],
+    product: Product,
+    customer_id: np.ndarray,
+    as_of: np.ndarray,
+    quarantine_share: float = 0.0,
+    customers_each: int = CUSTOMERS_EACH,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(positions, matrix of those rows) of each part as workers finish them, in any order.
+
+    Workers open `places` themselves, so they must reach the same folders or database, and run this release. Raises
+    InputError where the scheduler does not answer or its program is another, DataError as `load` does.
+    """
+    try:
+        from dask.distributed import Client, as_completed
+    except ImportError:
+        raise InputError("a scheduler was named, and Dask is not installed: pip install 'creditloop[dask]'") from None
+    described = tuple(_frozen(describe(item)) for item in program.features)
+    try:
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except OSError as error:
+        raise InputError(f"{scheduler}: no Dask scheduler answers there: {error}") from None
+    with client:
+        ahead = parts(customer_id, customers_each)
+        futures = {
+            client.submit(
+                _one, described, program.digest, tuple(places), product, part.customers,
+                customer_id[part.rows], as_of[part.rows], quarantine_share, pure=False,
+            ): part.rows
+            for part in ahead
+        }  # fmt: skip
+        for future, values in as_completed(list(futures), with_results=True, loop=client.loop):
+            yield futures.pop(future), values
+
+
+def _frozen(described: dict[str, object]) -> tuple[tuple[str, object], ...]:
+    return tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in described.items())
+
+
+@lru_cache(maxsize=8)
+def _program(described: tuple[tuple[tuple[str, object], ...], ...], digest: str) -> Program:
+    program = compile_program(features_named([dict(pairs) for pairs in described]))
+    if program.digest != digest:
+        raise InputError(f"a worker runs feature program {program.digest[:12]}, asked for was {digest[:12]}")
+    return program
+
+
+def _one(
+    described: tuple[tuple[tuple[str, object], ...], ...],
+    digest: str,
+    places: tuple[str, ...],
+    product: Product,
+    customers: object,
+    customer_id: np.ndarray,
+    as_of: np.ndarray,
+    quarantine_share: float,
+) -> np.ndarray:
+    program = _program(described, digest)
+    part = Part(customers, np.arange(len(customer_id)))  # type: ignore[arg-type]
+    tables = read(program, open_source(places, product.reader), product, part, quarantine_share)
+    return matrix.build(program, tables, customer_id, as_of)

@@ -1,0 +1,140 @@
+"""One flat table with a label, ready to train on with nothing declared: the product made of it and its tables."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.errors import DataError, listed, nearest
+from configs.settings import ColumnSpec, Product, flat_product, load_product, product_toml
+from features.contracts import Columns
+from features.files import read_file
+from features.load import check_tables
+
+_YES = {"1", "1.0", "true", "yes", "y", "t", "bad", "default", "defaulted", "b'1'"}
+_NO = {"0", "0.0", "false", "no", "n", "f", "good", "paid", "b'0'"}
+NO_DATE = "1970-01-01"  # of a flat table without time: everything happened before any question is asked
+
+
+@dataclass(frozen=True, slots=True)
+class FlatTable:
+    """A flat table read: the product made of it, its tables, and what a person should know about the reading."""
+
+    product: Product
+    tables: dict[str, Columns]
+    notes: tuple[str, ...]
+
+
+def read_flat(
+    path: Path, label: str, name: str, id_column: str | None, time_column: str | None, bad: str | None
+) -> FlatTable:
+    """One table with a label column, ready to train on, with nothing declared.
+
+    Numbers stay numbers, text becomes categories, column names become plain (`net profit / sales` ->
+    `net_profit_sales`). Raises DataError for a missing or unusable label, id or time, repeated ids, or infinities.
+    """
+    frame = read_file(path)
+    if not len(frame):
+        raise DataError(f"{path}: no rows below the header")
+    _require(path, frame, label, id_column, time_column)
+    defaulted, notes = _labels(path, frame[label], bad)
+    ids = frame[id_column] if id_column else pd.Series([f"row-{i + 1}" for i in range(len(frame))])
+    times = frame[time_column] if time_column else pd.Series(NO_DATE, index=frame.index)
+    columns = frame.drop(columns=[c for c in (label, id_column, time_column) if c])
+    columns = columns.rename(columns=dict(zip(columns.columns, _plain_names(columns.columns), strict=True)))
+    specs = tuple(_column_spec(str(column), columns[column]) for column in columns.columns)
+    product = flat_product(name, f"Flat table {path.name}", specs)
+    denied = [spec.name for spec in specs if spec.name in product.denied()]
+    if denied:
+        notes.append(f"left out as protected (jurisdictions and deny, in the product file): {', '.join(denied)}")
+    facts = columns.assign(customer_id=ids.to_numpy(), date=times.to_numpy())
+    outcomes = pd.DataFrame({"customer_id": ids, "as_of": times.to_numpy(), "defaulted": defaulted})
+    tables = check_tables({"facts": facts, "outcomes": outcomes}, product, str(path))
+    return FlatTable(product, tables, tuple(notes))
+
+
+def keep_product(product: Product, home: Path) -> tuple[Path, Product]:
+    """The product file of a flat table in `home`/products, written if it is not there, and the product it declares.
+
+    A file that is there keeps what a person changed in it (grades, limits, deny) but must have the table's columns.
+    """
+    path = home / "products" / f"{product.name}.toml"
+    if path.exists():
+        kept = load_product(str(path), home)
+        if kept.columns != product.columns:
+            raise DataError(f"{path}: declares other columns than the table has; remove it, or say --name for another")
+        return path, kept
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(product_toml(product), encoding="utf-8")
+    unfinished.replace(path)
+    return path, product
+
+
+def _require(path: Path, frame: pd.DataFrame, *names: str | None) -> None:
+    known = [str(column) for column in frame.columns]
+    problems = [
+        f"column {name!r}: missing{nearest(name, known) or '; there are: ' + ', '.join(known[:12])}"
+        for name in names
+        if name and name not in known
+    ]
+    if problems:
+        raise DataError(listed(str(path), problems))
+
+
+def _labels(path: Path, label: pd.Series, bad: str | None) -> tuple[np.ndarray, list[str]]:
+    """1 where the customer went bad, and a note on how the label was read."""
+    if label.isna().any():
+        row = int(np.flatnonzero(label.isna())[0])
+        raise DataError(f"{path}: label {label.name!r}, row {row + 1}: missing; expected one of two values")
+    text = label.astype(str).str.strip()
+    values = sorted(text.unique())
+    if len(values) != 2:
+        shown = ", ".join(values[:5])
+        raise DataError(
+            f"{path}: label {label.name!r}: expected two values (good and bad), found {len(values)}: {shown}"
+        )
+    chosen = bad if bad is not None else _bad_value(path, str(label.name), values)
+    if chosen not in values:
+        raise DataError(f"{path}: --bad {chosen!r} is not a value of {label.name!r}: {' or '.join(values)}")
+    defaulted = (text == chosen).to_numpy().astype(float)
+    note = f"label {label.name!r}: {chosen!r} means default ({int(defaulted.sum()):,} of {len(text):,} rows)"
+    return defaulted, [note]
+
+
+def _bad_value(path: Path, name: str, values: list[str]) -> str:
+    lowered = {value.lower(): value for value in values}
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
+    if numbers.notna().all() and numbers.nunique() == 2:
+        return values[int(numbers.argmax())]  # 1 good, 2 bad: the larger number, as the notes tell
+    yes = [value for lower, value in lowered.items() if lower in _YES]
+    no = [value for lower, value in lowered.items() if lower in _NO]
+    if len(yes) == 1:
+        return yes[0]
+    if len(no) == 1:
+        return next(value for value in values if value != no[0])
+    raise DataError(f"{path}: label {name!r}: which of {' and '.join(values)} is a default? Say --bad VALUE")
+
+
+def _plain_names(names: Iterable[Any]) -> list[str]:
+    """Names fit for a JSON key and a feature: lower case letters, digits, underscores; unique."""
+    plain: list[str] = []
+    for name in names:
+        base = re.sub(r"[^0-9a-z]+", "_", str(name).lower()).strip("_") or "column"
+        base = f"column_{base}" if base[0].isdigit() else base
+        base = f"{base}_value" if base in ("customer_id", "date", "known_time") else base
+        numbered = (f"{base}_{count}" for count in itertools.count(2))
+        plain.append(next(free for free in itertools.chain([base], numbered) if free not in plain))
+    return plain
+
+
+def _column_spec(name: str, values: pd.Series) -> ColumnSpec:
+    number = pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+    return ColumnSpec(name=name, kind="number" if number else "category")

@@ -1,0 +1,71 @@
+"""One request: the JSON types of the contracts, read strictly by msgspec, as the columns a bulk table becomes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from configs.errors import DataError, listed
+from features.check import row_breaches, told
+from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, to_day, with_known_time
+
+
+def record_type(table: Table) -> type[msgspec.Struct]:
+    """The strict JSON type of one row in a request: the same contract, read by msgspec; null is missing."""
+    fields: list[Any] = []
+    for name, column in table.all_columns().items():
+        if name == "customer_id":
+            continue
+        annotation = _json_type(column)
+        optional = not column.required or name == table.event == "date"
+        fields.append((name, annotation | None, None) if optional else (name, annotation))
+    struct_name = f"{table.name.title().rstrip('s')}Record"
+    return msgspec.defstruct(struct_name, fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
+
+
+def rows_type(table: Table) -> Any:
+    """The JSON type of a table's rows in a request: a list of `record_type`, or null."""
+    row: Any = record_type(table)
+    return tuple[row, ...] | None
+
+
+def _json_type(column: Column) -> Any:
+    if column.kind == "date":
+        return dt.date | None if column.missing else dt.date
+    if column.one_of:
+        return Literal[column.one_of]
+    if column.kind == "text":
+        text = Annotated[str, msgspec.Meta(min_length=0 if column.missing else 1, max_length=256)]
+        return text | None if column.missing else text
+    low = column.low if np.isfinite(column.low) else None
+    high = column.high if np.isfinite(column.high) else None
+    number: Any = Annotated[int if column.whole else float, msgspec.Meta(ge=low, le=high)]
+    return number | None if column.missing else number
+
+
+def columns_of_records(table: Table, records: Sequence[msgspec.Struct], customer_id: str, as_of: int) -> Columns:
+    """A request's rows, already of `record_type(table)`, as the same Columns a bulk table becomes."""
+    columns: Columns = {"customer_id": Text.of([customer_id] * len(records))}
+    for name, column in table.all_columns().items():
+        if name != "customer_id":
+            columns[name] = _column_of(column, (getattr(record, name) for record in records), len(records))
+    if table.name == "facts":
+        columns["date"] = np.where(columns["date"] == NEVER, np.int32(as_of), columns["date"])
+    columns = with_known_time(table, columns)
+    breaches = row_breaches(table, columns)
+    if breaches:
+        raise DataError(listed(f"records.{table.name}", told(breaches)))
+    return columns
+
+
+def _column_of(column: Column, values: Iterable[Any], rows: int) -> np.ndarray | Text:
+    if column.kind == "number":
+        numbers = np.fromiter((np.nan if value is None else value for value in values), np.float64, rows)
+        return numbers + NO_MINUS_ZERO
+    if column.kind == "date":
+        return np.fromiter((NEVER if value is None else to_day(value) for value in values), np.int32, rows)
+    return Text.of(values)
