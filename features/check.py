@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError, listed, nearest
+from features import kernel
 from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, iso, with_known_time
 
 _FEW = 1000
@@ -237,9 +238,7 @@ def _all_different(parts: list[np.ndarray]) -> bool:
     rows = len(parts[0])
     if rows < _FEW:
         return len(set(zip(*(part.tolist() for part in parts), strict=True))) == rows
-    customer, day = parts[0], parts[-2] if len(parts) > 2 else parts[-1]
-    rises = (customer[1:] > customer[:-1]) | ((customer[1:] == customer[:-1]) & (day[1:] > day[:-1]))
-    return bool(rises.all())
+    return bool(kernel.rises(parts[0], parts[-2] if len(parts) > 2 else parts[-1]))
 
 
 def _shown(values: np.ndarray | Text, row: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from features import kernel
 from features.contracts import NEVER, Columns, Text
 
 Derive = Callable[[Columns], np.ndarray]
@@ -199,10 +200,9 @@ class Facts:
 
 def customer_codes(customers: np.ndarray, ids: Text) -> np.ndarray:
     """The position of each row's id in `customers` (unique ids), -1 where it is not among them."""
-    if len(customers) == 1:
-        places = np.where(ids.values == customers[0], 0, -1)
-    else:
-        places = pd.Index(customers).get_indexer(ids.values)
+    if len(customers) == len(ids.values) == 1 and customers[0] == ids.values[0]:
+        return ids.codes  # a request: all rows are about the one customer
+    places = pd.Index(customers).get_indexer(ids.values)
     return np.append(places, -1)[ids.codes]
 
 
@@ -224,10 +224,12 @@ def build(
     values = np.empty((len(columns), len(event)))
     for row, name in enumerate(columns):
         values[row] = stream.columns[name](table)
-    order = _total_order(codes, event, known, gone, values)
-    order = order[codes[order] >= 0]
-    bounds = np.searchsorted(codes[order], np.arange(customers + 1))
-    return Facts(event[order], known[order], gone[order], np.ascontiguousarray(values[:, order]), bounds)
+    if not kernel.rises(codes, event):
+        order = _total_order(codes, event, known, gone, values)
+        codes, event, known, gone = codes[order], event[order], known[order], gone[order]
+        values = np.ascontiguousarray(values[:, order])
+    # Rows of customers nobody asked about have code -1 and stand first, before every bound.
+    return Facts(event, known, gone, values, np.searchsorted(codes, np.arange(customers + 1)))
 
 
 def _total_order(
@@ -237,19 +239,11 @@ def _total_order(
 
     `gone` comes last of all: it may lie in the future, which must not move so much as the order of a sum.
     """
-    if _rises(codes, event):
-        return np.arange(len(codes))
     keys = (known, event, codes)
     order = np.lexsort(keys)
     if len(order) > 1 and np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0).any():
         order = np.lexsort((gone, *values, *keys))
     return order
-
-
-def _rises(codes: np.ndarray, event: np.ndarray) -> bool:
-    """Whether the rows already stand by customer and day, no day twice: then there is nothing to sort."""
-    later = (codes[1:] == codes[:-1]) & (event[1:] > event[:-1])
-    return bool((later | (codes[1:] > codes[:-1])).all())
 
 
 def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
@@ -259,7 +253,7 @@ def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) ->
     if not restates:
         return replaced
     factors = [part.codes if isinstance(part, Text) else part for part in (table[name] for name in restates)]
-    if _rises(codes, factors[-1]):
+    if kernel.rises(codes, factors[-1]):
         return replaced  # every key stands once: nothing was restated
     order = np.lexsort((known, *factors, codes))
     same = np.ones(max(len(order) - 1, 0), bool)

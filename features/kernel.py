@@ -34,6 +34,15 @@ _STACK = 16
 
 
 @njit(cache=True, nogil=True)
+def rises(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether the rows stand in rising order of (first, second), no pair twice: then there is nothing to sort."""
+    for i in range(1, first.shape[0]):
+        if first[i] < first[i - 1] or (first[i] == first[i - 1] and second[i] <= second[i - 1]):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
 def _ever(values: np.ndarray, numerator: int, denominator: int, facts: np.ndarray, count: int) -> bool:
     """Whether any of the first `count` of `facts` holds a value of the series."""
     for k in range(count):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import calendar
+import datetime as dt
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
 from features import history, kernel
 from features.catalogue import Program, StreamPlan
-from features.contracts import Columns
+from features.contracts import EPOCH, NEVER, Columns
 
 _BLOCK = 16_384  # rows reduced at once: bounds the memory of the statistics
-_ALL_THE_PAST = np.int32(-(2**31))
+_ALL_THE_PAST = -(2**31)
 
 
 def build(program: Program, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray) -> np.ndarray:
@@ -90,20 +93,28 @@ def _fill(
 
 
 def window_starts(as_of: np.ndarray, months: tuple[int, ...]) -> np.ndarray:
-    """(windows, rows): the last day before each window of calendar months that ends at as_of; 0 months: all the past.
+    """The last day before each window of calendar months that ends at as_of, (windows, rows); 0 months: all the past.
 
     A month end goes back to month ends (30 June less 3 months is 31 March), any other day to the same day of the
     earlier month or its end: 3 months before 30 June begin after 31 March and hold three month ends.
     """
-    day = as_of.astype("datetime64[D]")
-    month = day.astype("datetime64[M]")
-    in_month = (day - month.astype("datetime64[D]")).astype(np.int64)
-    at_end = (day + 1).astype("datetime64[M]") != month
-    starts = np.full((len(months), len(as_of)), _ALL_THE_PAST, np.int32)
-    for row, count in enumerate(months):
-        if count:
-            first = (month - count).astype("datetime64[D]")
-            last = (month - count + 1).astype("datetime64[D]") - 1
-            same = np.minimum(first + in_month, last)
-            starts[row] = np.where(at_end, last, same).astype(np.int64)
-    return starts
+    if len(as_of) == 1:
+        return np.array([_starts_of(int(as_of[0]), months)], np.int32).T
+    days, place = np.unique(as_of, return_inverse=True)
+    return np.ascontiguousarray(np.array([_starts_of(int(day), months) for day in days], np.int32).T[:, place])
+
+
+@lru_cache(maxsize=4096)
+def _starts_of(as_of: int, months: tuple[int, ...]) -> tuple[int, ...]:
+    day = dt.date.fromordinal(as_of + EPOCH)
+    at_end = day.day == calendar.monthrange(day.year, day.month)[1]
+    starts = []
+    for count in months:
+        month = day.year * 12 + day.month - 1 - count
+        year = month // 12
+        if count == 0 or not dt.MINYEAR <= year <= dt.MAXYEAR:
+            starts.append(_ALL_THE_PAST if count >= 0 else int(NEVER))
+            continue
+        last = calendar.monthrange(year, month % 12 + 1)[1]
+        starts.append(dt.date(year, month % 12 + 1, last if at_end else min(day.day, last)).toordinal() - EPOCH)
+    return tuple(starts)

@@ -72,7 +72,7 @@ def read_parquet(path: Path, customers: Range = ALL) -> pd.DataFrame:
     try:
         data = arrow_dataset.dataset(path, format="parquet")
         table = data.to_table(filter=_filter(data.schema, customers))
-        return table.to_pandas(strings_to_categorical=True, split_blocks=True, self_destruct=True)
+        return table.to_pandas(strings_to_categorical=True, date_as_object=False, split_blocks=True, self_destruct=True)
     except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are of these kinds
         raise DataError(f"{path}: not readable as parquet: {error}") from None
 

@@ -1,0 +1,280 @@
+"""The same 80 features by our evaluator, polars, DuckDB and pandas: one customer, and books of any size from parquet.
+
+Features: 5 monthly series x 4 windows x mean, largest, smallest, standard deviation, of facts known at as_of. Each
+engine runs alone in a fresh process (wall seconds with reading, peak memory), interleaved over rounds.
+Run: python -m benchmarks.features [--rows 1000000 10000000] [--rounds 3] (needs polars and duckdb)
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.common import keep
+
+AS_OF = "2024-12-31"
+MONTHS = 24
+WINDOWS = (3, 6, 12, 24)
+SINCE = {3: "2024-09-30", 6: "2024-06-30", 12: "2023-12-31", 24: "2022-12-31"}
+SERIES = ("balance", "amount_paid", "days_past_due", "inflow", "utilisation")
+STATISTICS = ("mean", "max", "min", "deviation")
+NAMES = [f"{s}_{w}_{k}" for s, w, k in itertools.product(SERIES, WINDOWS, STATISTICS)]
+ENGINES = ("creditloop", "polars", "duckdb", "pandas")
+
+
+def write_book(path: Path, rows: int, seed: int) -> None:
+    """`rows` statements, 24 a customer, by customer and month, in row groups of a million."""
+    rng = np.random.default_rng(seed)
+    months = pd.date_range(end=AS_OF, periods=MONTHS, freq="ME").to_numpy("datetime64[D]")
+    writer = None
+    for first in range(0, rows // MONTHS, 41_667):
+        customers = np.arange(first, min(first + 41_667, rows // MONTHS))
+        n = len(customers) * MONTHS
+        table = pa.table(
+            {
+                "customer_id": pa.array(np.repeat([f"C{i:08d}" for i in customers], MONTHS)),
+                "account_id": pa.array(np.full(n, "main")),
+                "month": pa.array(np.tile(months, len(customers)), pa.date32()),
+                "known_time": pa.array(np.tile(months, len(customers)), pa.date32()),
+                "balance": rng.gamma(2, 300, n),
+                "credit_limit": np.repeat(rng.gamma(4, 500, len(customers)), MONTHS),
+                "amount_due": rng.gamma(2, 50, n),
+                "amount_paid": rng.gamma(2, 50, n),
+                "days_past_due": rng.choice([0.0, 0, 0, 0, 30, 60], n),
+                "inflow": rng.gamma(5, 300, n),
+            }
+        )
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table, row_group_size=1_000_000)
+    assert writer is not None
+    writer.close()
+
+
+def program() -> Any:
+    """The 80 features as declarations of ours."""
+    from features.catalogue import compile_program
+    from features.declaration import Feature, Series, Statistic
+
+    series = {name: Series("statements", name) for name in SERIES[:-1]}
+    series["utilisation"] = Series("statements", "balance", "credit_limit")
+    return compile_program(
+        tuple(
+            Feature(f"{s}_{w}_{k}", "behavioral", Statistic(series[s], k, w), "", "", "unknown", "", "")
+            for s, w, k in itertools.product(SERIES, WINDOWS, STATISTICS)
+        )
+    )
+
+
+def product() -> Any:
+    """A product that has statements only."""
+    from configs.settings import load_product
+
+    return load_product("consumer_platform", Path("nowhere")).model_copy(update={"tables": ("statements",)})
+
+
+def by_creditloop(path: Path) -> np.ndarray:
+    """Ours: read by ranges of customers, checked against the contract, reduced."""
+    from features.contracts import to_day
+    from features.portfolio import matrices
+    from features.sources import Folder
+
+    ids = pq.read_table(path, columns=["customer_id"], read_dictionary=["customer_id"])["customer_id"]
+    customers = pa.chunked_array([chunk.dictionary for chunk in ids.chunks]).unique().to_numpy(zero_copy_only=False)
+    as_of = np.full(len(customers), to_day(pd.Timestamp(AS_OF).date()), np.int32)
+    out = np.empty((len(customers), len(NAMES)))
+    for rows, values in matrices(program(), Folder(path.parent), product(), customers, as_of):
+        out[rows] = values
+    return out
+
+
+def by_polars(path: Path) -> np.ndarray:
+    """polars, streaming engine, lazily from the file."""
+    import polars as pl
+
+    limit = pl.when(pl.col("credit_limit") > 0).then(pl.col("balance") / pl.col("credit_limit"))
+    frame = pl.scan_parquet(path).filter(
+        (pl.col("month") <= pl.lit(AS_OF).str.to_date()) & (pl.col("known_time") <= pl.lit(AS_OF).str.to_date())
+    )
+    frame = frame.with_columns(limit.alias("utilisation"))
+    return frame.group_by("customer_id").agg(polars_expressions(pl)).collect(engine="streaming").to_numpy()[:, 1:]
+
+
+def polars_expressions(pl: Any) -> list[Any]:
+    """The 80 aggregations."""
+    how = {"mean": "mean", "max": "max", "min": "min", "deviation": "std"}
+    return [
+        getattr(pl.col(s).filter(pl.col("month") > pl.lit(SINCE[w]).str.to_date()), how[k])().alias(f"{s}_{w}_{k}")
+        for s, w, k in itertools.product(SERIES, WINDOWS, STATISTICS)
+    ]
+
+
+def duckdb_query(source: str) -> str:
+    """The 80 aggregations in SQL."""
+    how = {"mean": "avg", "max": "max", "min": "min", "deviation": "stddev_samp"}
+    columns = ", ".join(
+        f"{how[k]}({s}) FILTER (WHERE month > DATE '{SINCE[w]}') AS {s}_{w}_{k}"
+        for s, w, k in itertools.product(SERIES, WINDOWS, STATISTICS)
+    )
+    inner = f"SELECT *, CASE WHEN credit_limit > 0 THEN balance / credit_limit END AS utilisation FROM {source}"
+    return (
+        f"SELECT customer_id, {columns} FROM ({inner} WHERE month <= DATE '{AS_OF}' AND known_time <= DATE '{AS_OF}')"
+        " GROUP BY customer_id"
+    )
+
+
+def by_duckdb(path: Path) -> np.ndarray:
+    """DuckDB from the file."""
+    import duckdb
+
+    found = duckdb.sql(duckdb_query(f"'{path}'")).fetchnumpy()
+    return np.column_stack([np.ma.filled(found[name].astype(float), np.nan) for name in NAMES])
+
+
+def by_pandas(path: Path) -> np.ndarray:
+    """pandas, a groupby for each window."""
+    return pandas_features(pd.read_parquet(path)).to_numpy()
+
+
+def pandas_features(frame: pd.DataFrame) -> pd.DataFrame:
+    """The 80 features of a frame."""
+    cut = pd.Timestamp(AS_OF).date()
+    frame = frame[(frame["month"] <= cut) & (frame["known_time"] <= cut)]
+    frame = frame.assign(utilisation=frame["balance"] / frame["credit_limit"].where(frame["credit_limit"] > 0))
+    parts = []
+    for window in WINDOWS:
+        recent = frame[frame["month"] > pd.Timestamp(SINCE[window]).date()]
+        found = recent.groupby("customer_id")[list(SERIES)].agg(["mean", "max", "min", "std"])
+        found.columns = [f"{s}_{window}_{'deviation' if k == 'std' else k}" for s, k in found.columns]
+        parts.append(found)
+    return pd.concat(parts, axis=1)[NAMES]
+
+
+def one_customer(rounds: int) -> dict[str, dict[str, float]]:
+    """Microseconds for one customer of 24 rows, each engine from its own native table, interleaved."""
+    import duckdb
+    import polars as pl
+
+    from features.check import check_frame
+    from features.contracts import TABLES, to_day
+    from features.matrix import build
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "statements.parquet"
+        write_book(path, MONTHS, 5)
+        frame = pd.read_parquet(path)
+    columns = {"statements": check_frame(TABLES["statements"], frame, "benchmark")}
+    ours, customer = program(), np.array([frame["customer_id"].iloc[0]], object)
+    day = np.array([to_day(pd.Timestamp(AS_OF).date())], np.int32)
+    lazy, expressions = pl.from_pandas(frame), polars_expressions(pl)
+    limit = pl.when(pl.col("credit_limit") > 0).then(pl.col("balance") / pl.col("credit_limit")).alias("utilisation")
+    known = (pl.col("month") <= pl.lit(AS_OF).str.to_date()) & (pl.col("known_time") <= pl.lit(AS_OF).str.to_date())
+    database = duckdb.connect()
+    database.execute("CREATE TABLE statements AS SELECT * FROM frame")
+    query = duckdb_query("statements")
+    runs: dict[str, Callable[[], Any]] = {
+        "creditloop": lambda: build(ours, columns, customer, day),
+        "polars": lambda: lazy.filter(known).with_columns(limit).group_by("customer_id").agg(expressions),
+        "duckdb": lambda: database.execute(query).fetchnumpy(),
+        "pandas": lambda: pandas_features(frame),
+    }
+    return interleaved(runs, {"creditloop": 300, "polars": 30, "duckdb": 10, "pandas": 5}, rounds)
+
+
+def interleaved(runs: dict[str, Callable[[], Any]], calls: dict[str, int], rounds: int) -> dict[str, dict[str, float]]:
+    """Median, lowest and highest of the rounds' medians, microseconds."""
+    medians: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times = []
+            for _ in range(calls[name]):
+                started = time.perf_counter()
+                run()
+                times.append(time.perf_counter() - started)
+            medians[name].append(float(np.median(times)) * 1e6)
+    return {name: {"median": float(np.median(m)), "low": min(m), "high": max(m)} for name, m in medians.items()}
+
+
+def book(path: Path, engines: tuple[str, ...], rounds: int) -> dict[str, Any]:
+    """Seconds and peak memory of each engine on a book, each run in a fresh process."""
+    found: dict[str, list[dict[str, float]]] = {engine: [] for engine in engines}
+    for _ in range(rounds):
+        for engine in engines:
+            command = [sys.executable, "-m", "benchmarks.features", "--worker", engine, "--file", str(path)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            found[engine].append(json.loads(done.stdout.splitlines()[-1]))
+    sums = {runs[0]["checksum"] for runs in found.values()}
+    assert max(sums) - min(sums) <= 1e-9 * abs(max(sums)), "the engines do not agree"
+    return {
+        engine: {
+            "seconds": float(np.median([run["seconds"] for run in runs])),
+            "low": min(run["seconds"] for run in runs),
+            "high": max(run["seconds"] for run in runs),
+            "peak_gb": float(np.median([run["peak_gb"] for run in runs])),
+        }
+        for engine, runs in found.items()
+    }
+
+
+def work(engine: str, path: Path) -> None:
+    """One run in this process, after a warm-up on a single customer."""
+    run = {"creditloop": by_creditloop, "polars": by_polars, "duckdb": by_duckdb, "pandas": by_pandas}[engine]
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "statements.parquet"
+        write_book(small, MONTHS * 10, 1)
+        run(small)
+    started = time.perf_counter()
+    values = run(path)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(json.dumps({"seconds": seconds, "peak_gb": peak, "checksum": float(np.nansum(values.mean(axis=0)))}))
+
+
+def main() -> None:
+    """Measure and keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 10_000_000])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--worker", choices=ENGINES)
+    parser.add_argument("--file", type=Path)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        work(arguments.worker, arguments.file)
+        return
+    single = one_customer(max(5, arguments.rounds))
+    for name, value in single.items():
+        times = value["median"] / single["creditloop"]["median"]
+        print(
+            f"one customer  {name:<11} {value['median']:>9.0f} us ({value['low']:.0f} to {value['high']:.0f})  {times:.1f}x"
+        )
+    books = {}
+    for rows in arguments.rows:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "statements.parquet"
+            write_book(path, rows, 11)
+            engines = ENGINES if rows <= 1_000_000 else ENGINES[:3] if rows <= 10_000_000 else ENGINES[:1]
+            books[str(rows)] = book(path, engines, arguments.rounds if rows <= 10_000_000 else 1)
+        for name, value in books[str(rows)].items():
+            times = value["seconds"] / books[str(rows)]["creditloop"]["seconds"]
+            print(f"{rows:>12,} rows  {name:<11} {value['seconds']:>7.2f} s ({value['low']:.2f} to {value['high']:.2f})"
+                  f"  peak {value['peak_gb']:.2f} GB  {times:.2f}x")  # fmt: skip
+    print(keep("features", {"one_customer_us": single, "books": books, "rounds": arguments.rounds}))
+
+
+if __name__ == "__main__":
+    main()
