@@ -191,8 +191,11 @@ class Service:
         return (self.settings.home / "service.log").read_text()
 
     def kill(self) -> None:
-        """As a power cut would: no process of the service gets a word in."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """As a power cut would: neither supervisor nor worker (which has a session of its own) gets a word in."""
+        supervisor = self.process.pid
+        workers = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        for process in (supervisor, *map(int, workers)):
+            os.kill(process, signal.SIGKILL)
         self.process.wait(timeout=30)
 
 
@@ -207,7 +210,7 @@ def door() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def start(door: ModuleType) -> Callable[[Settings], AbstractContextManager[Service]]:
-    """Starts a service in its own process group; ended when the block ends."""
+    """Starts a service in processes of its own; ended when the block ends."""
 
     @contextmanager
     def started(settings: Settings) -> Iterator[Service]:
@@ -219,7 +222,6 @@ def start(door: ModuleType) -> Callable[[Settings], AbstractContextManager[Servi
                 env=door.environment(settings, (NAME,)),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
         clients = {
             role: httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30)
