@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from configs.settings import ColumnSpec, Product, Settings, load_settings
 from features import sources
@@ -20,7 +20,7 @@ from features.catalogue import column_features, compile_program
 from features.contracts import Columns, to_day
 from features.declaration import Feature
 from features.simulate import Portfolio, Scenario, simulate
-from training import fit, pipeline
+from training import fit, pipeline, registry
 from training.bundle import Parts
 from training.calibrate import Calibration
 from training.dataset import Dataset
@@ -29,7 +29,7 @@ from training.validate import validate
 
 SMALL = {
     "seed": 7,
-    "threads": 2,
+    "threads": 1,
     "folds": 2,
     "trials": 2,
     "max_rounds": 40,
@@ -47,6 +47,13 @@ class Inputs:
     product: Product
     tables: dict[str, Columns]
     now: int
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Unless a test asks for more: on a busy machine threads wait for each other longer than they work."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +91,10 @@ def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def in_mlflow(mlflow_home: Path) -> Iterator[Callable[[Settings], Settings]]:
     """The settings given, with runs kept in the shared store; where MLflow looks is put back at the end."""
-    before = mlflow.get_tracking_uri()
+    before = registry.mlflow.get_tracking_uri()
     url = f"sqlite:///{mlflow_home}/mlflow.db"
     yield lambda settings: settings.model_copy(update={"stores": settings.stores.model_copy(update={"tracking": url})})
-    mlflow.set_tracking_uri(before)
+    registry.mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def sides(data: Dataset, settings_: Training) -> dict[str, set[str]]:
     return {name: set(getattr(parts, name).customer_id) for name in ("train", "calibrate", "test")}
 
 
-@given(seed=st.integers(0, 10**6), dates=st.integers(1, 6), customers=st.integers(150, 250))
+@given(seed=st.integers(0, 10**6), dates=st.integers(1, 6), customers=st.integers(400, 500))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_customer_is_in_two_parts(
     numbers: Callable[..., Dataset], training: Training, seed: int, dates: int, customers: int

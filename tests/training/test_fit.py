@@ -13,6 +13,8 @@ from training.fit import fit, fixed_parameters, raw_score
 
 PARAMS = {"learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 10, "bagging_fraction": 0.8, "lambda_l2": 1.0}
 
+TREES = 20
+
 
 @pytest.fixture(scope="session")
 def data(numbers: Callable[..., Dataset]) -> Dataset:
@@ -25,7 +27,7 @@ def booster(data: Dataset) -> lgb.Booster:
 
 
 def fitted(data: Dataset, seed: int = 3, threads: int = 1) -> lgb.Booster:
-    return fit(data.matrix, data.defaulted, data.program.features, PARAMS, 40, seed, threads)
+    return fit(data.matrix, data.defaulted, data.program.features, PARAMS, TREES, seed, threads)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 0])
@@ -40,7 +42,7 @@ def test_another_seed_gives_another_model(data: Dataset, booster: lgb.Booster) -
 
 
 def test_all_rounds_asked_for_are_there(booster: lgb.Booster) -> None:
-    assert booster.num_trees() == 40
+    assert booster.num_trees() == TREES
 
 
 def test_the_model_text_read_back_scores_bit_for_bit(data: Dataset, booster: lgb.Booster) -> None:
@@ -73,7 +75,7 @@ def test_a_declared_direction_is_used_not_only_kept(data: Dataset, booster: lgb.
 def test_the_direction_would_be_broken_without_its_constraint(data: Dataset) -> None:
     # The control of the test above: on these rows an unconstrained model does move against it.
     free = {**PARAMS, "monotone_constraints": [0, 0, 0, 0]}
-    booster = fit(data.matrix, data.defaulted, data.program.features, free, 40, 3, 1)
+    booster = fit(data.matrix, data.defaulted, data.program.features, free, TREES, 3, 1)
     rows = np.repeat(data.matrix[:200], 81, axis=0)
     rows[:, 0] = np.tile(np.linspace(-4, 4, 81), 200)
     assert (np.diff(raw_score(booster, rows).reshape(200, 81), axis=1) < 0).any()
