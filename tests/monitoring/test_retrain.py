@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from configs.errors import Refusal
+from features import sources
 from features.simulate import Portfolio
 from monitoring import watch
 from monitoring.retrain import retrain
@@ -141,8 +142,10 @@ def retrained(world, tables_with, labels_of, changed: Portfolio, watched_day: in
             retrain(world.product, {}, world.settings, world.ledger, 0, utc_now(), _no_trial, _no_stage, "because")
         meanwhile.append(str(refused.value))
 
-    now = watched_day + 400
-    outcome = retrain(world.product, tables, world.settings, world.ledger, now, utc_now(), lambda *_: None, stage)
+    late = {"outcomes": changed.outcomes(range(0, 10, 3)).drop(columns="true_pd")}
+    taught = tables | sources.check_tables(late, world.product, "simulation")
+    now, at = watched_day + 400, utc_now()
+    outcome = retrain(world.product, taught, world.settings, world.ledger, now, at, lambda *_: None, stage)
     record = world.ledger.latest("retraining", NAME)
     assert record is not None
     return {"outcome": outcome, "record": record, "meanwhile": set(meanwhile), "report": report}
