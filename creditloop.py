@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import logging
 import os
 import re
@@ -15,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from configs.errors import CreditloopError, InputError, Refusal
+from configs.errors import CreditloopError, InputError, Refusal, nearest
 from configs.settings import Product, Settings, home_folder, load_product, load_settings, product_names
 
 Arguments = argparse.Namespace
@@ -60,7 +59,14 @@ class Console:
         from tqdm import tqdm
 
         if self._bar is None:
-            self._bar = tqdm(total=wanted, initial=done - 1, unit="trial", desc=f"{self._prefix}  tuning", leave=False)
+            self._bar = tqdm(
+                total=wanted,
+                initial=done - 1,
+                unit="trial",
+                desc=f"{self._prefix}  tuning",
+                leave=False,
+                disable=None,  # where nobody looks, a bar is a log full of lines
+            )
         self._bar.set_postfix_str(f"best log-loss {best:.5f}")
         self._bar.update(1)
         if done == wanted:
@@ -92,6 +98,15 @@ def _day(text: str) -> int:
         raise argparse.ArgumentTypeError(f"expected a date like 2026-01-31, got {text!r}") from None
 
 
+def _at_least(lowest: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not re.fullmatch(r"-?\d+", text) or int(text) < lowest:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {lowest}, got {text!r}")
+        return int(text)
+
+    return whole
+
+
 def _today() -> int:
     from features.contracts import to_day
 
@@ -99,7 +114,12 @@ def _today() -> int:
 
 
 def _show(arguments: Arguments, values: Mapping[str, Any], told: str) -> None:
-    print(json.dumps(values, indent=1, default=str, ensure_ascii=False) if arguments.json else told)
+    if arguments.json:
+        import msgspec
+
+        # Unlike json's, an encoder without NaN and Infinity: what is not a number is null.
+        told = msgspec.json.format(msgspec.json.encode(values, enc_hook=str), indent=1).decode()
+    print(told)
 
 
 def _demo(arguments: Arguments) -> int:
@@ -180,6 +200,10 @@ def _models_promote(arguments: Arguments) -> int:
 
     settings = _settings(arguments)
     product = load_product(arguments.product, settings.home)
+    known = champion.versions(settings.home, product.name)
+    if arguments.version not in known:
+        hint = nearest(arguments.version, known) or "; creditloop models list names them"
+        raise InputError(f"{product.name} has no version {arguments.version!r}{hint}")
     bundle = bundles.load(champion.bundle_folder(settings.home, product.name, arguments.version))
     make_scorer(bundle, product)
     gate = bundle.training["gate"]
@@ -220,6 +244,8 @@ def _models_list(arguments: Arguments) -> int:
                     "trees": bundle.booster.num_trees(),
                 }
             )
+    if arguments.product and not rows:
+        load_product(arguments.product, settings.home)  # no such product: say so
     lines = [
         f"{'*' if row['champion'] else ' '} {row['version']:<44} AUC {row['auc']:.4f}  {row['features']:>3} features "
         f"{row['trees']:>5} trees  gate {'passed' if row['gate_passed'] else 'NOT passed'}"
@@ -240,7 +266,8 @@ def _serve(arguments: Arguments) -> int:
     if not products:
         raise Refusal("no product has a champion; creditloop train, then creditloop models promote")
     for name in products:
-        make_scorer(champion.load_champion(ledger, settings.home, name), load_product(name, settings.home))
+        product = load_product(name, settings.home)
+        make_scorer(champion.load_champion(ledger, settings.home, name), product)
     ledger.close()
     if not access.load_keys(settings.home):
         raise InputError("no API key exists, so nobody could be served: creditloop keys create NAME --role score")
@@ -288,7 +315,8 @@ def _monitor(arguments: Arguments) -> int:
     tables = sources.load_tables(arguments.data, product) if arguments.data else {}
     labels = None
     if "outcomes" in tables:
-        labels = outcome.matured(tables["outcomes"], product.outcome.window_months, arguments.now or _today())
+        now = _today() if arguments.now is None else arguments.now
+        labels = outcome.matured(tables["outcomes"], product.outcome.window_months, now)
     if arguments.ledger or not tables:
         since = -(2**31) if arguments.since is None else arguments.since
         window = windows.from_ledger(ledger, bundle, since, as_of)
@@ -348,6 +376,8 @@ def _decisions_replay(arguments: Arguments) -> int:
 
     settings = _settings(arguments)
     replayed = list(replay(Ledger(settings.stores.ledger), settings.home, arguments.product))
+    if arguments.product and not replayed:
+        load_product(arguments.product, settings.home)  # no such product: say so
     unequal = [item for item in replayed if not item.equal]
     told = f"{len(replayed):,} decisions replayed, {len(replayed) - len(unequal):,} equal bit for bit"
     told += "".join(f"\n  {item.decision_id}: {item.detail}" for item in unequal[:20])
@@ -363,7 +393,7 @@ def _keys_create(arguments: Arguments) -> int:
         f"key of {arguments.name} ({arguments.role}); it is shown this once, only its hash is kept:",
         file=sys.stderr,
     )
-    print(key)
+    _show(arguments, {"name": arguments.name, "role": arguments.role, "key": key}, key)
     return 0
 
 
@@ -395,10 +425,17 @@ def _data_check(arguments: Arguments) -> int:
     return 0
 
 
+def require_simulated(product: Product) -> None:
+    """InputError where the simulated portfolio lacks a table of the product."""
+    if "facts" in product.tables or product.reader != "tables":
+        raise InputError(f"{product.name}: its tables cannot be simulated; bring a folder of your own with --data")
+
+
 def _data_simulate(arguments: Arguments) -> int:
     from features.simulate import Scenario, simulate, write
 
     product = load_product(arguments.product, _settings(arguments).home)
+    require_simulated(product)
     portfolio = simulate(Scenario(arguments.customers, arguments.seed, companies="invoices" in product.tables))
     written = write(portfolio, arguments.out)
     _show(arguments, {"files": written}, "\n".join(f"{path}  {rows:,} rows" for path, rows in written.items()))
@@ -460,8 +497,8 @@ def _product(parser: argparse.ArgumentParser, required: bool = True) -> None:
 def _add_demo(commands: Any) -> None:
     demo = _command(commands, "demo", _demo, "the whole loop on simulated portfolios, in about two minutes")
     demo.add_argument("--products", default="consumer_platform,trade_credit", help="which, with commas (%(default)s)")
-    demo.add_argument("--customers", type=int, default=6000, help="of each portfolio (%(default)s)")
-    demo.add_argument("--seed", type=int, default=2026, help="of the simulation (%(default)s)")
+    demo.add_argument("--customers", type=_at_least(1), default=6000, help="of each portfolio (%(default)s)")
+    demo.add_argument("--seed", type=_at_least(0), default=2026, help="of the simulation (%(default)s)")
 
 
 def _add_training(commands: Any) -> None:
@@ -475,8 +512,8 @@ def _add_training(commands: Any) -> None:
     train.add_argument("--time", metavar="COLUMN", help="with --csv: the date asked at; then the test is out of time")
     train.add_argument("--name", help="with --csv: the product's name (default: the file's)")
     train.add_argument("--now", type=_day, metavar="DATE", help="what had matured by then trains (default: today)")
-    train.add_argument("--trials", type=int, help="of the tuner (default: settings)")
-    train.add_argument("--seed", type=int, help="of everything random (default: settings)")
+    train.add_argument("--trials", type=_at_least(1), help="of the tuner (default: settings)")
+    train.add_argument("--seed", type=_at_least(0), help="of everything random (default: settings)")
     models = _group(commands, "models", "list model versions, make one the champion")
     listed = _command(models, "list", _models_list, "all versions; * marks the champion")
     _product(listed, required=False)
@@ -494,7 +531,7 @@ def _add_serving(commands: Any) -> None:
         "--product", action="append", metavar="NAME", help="repeat for several (default: all with a champion)"
     )
     serve.add_argument("--host", help="to listen on (default: settings, loopback)")
-    serve.add_argument("--port", type=int, help="to listen on (default: settings)")
+    serve.add_argument("--port", type=_at_least(1), help="to listen on (default: settings)")
     score = _command(commands, "score", _score, "score every customer of a folder of tables into a file")
     _product(score)
     score.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="raw tables")
@@ -530,7 +567,7 @@ def _add_monitoring(commands: Any) -> None:
     retrain.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="raw tables, outcomes among them")
     retrain.add_argument("--now", type=_day, metavar="DATE", help="what had matured by then trains (default: today)")
     retrain.add_argument("--anyway", metavar="REASON", help="without a verdict that calls for it, on record")
-    retrain.add_argument("--trials", type=int, help="of the tuner (default: settings)")
+    retrain.add_argument("--trials", type=_at_least(1), help="of the tuner (default: settings)")
 
 
 def _add_data(commands: Any) -> None:
@@ -544,8 +581,8 @@ def _add_data(commands: Any) -> None:
     check.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="raw tables")
     simulate = _command(data, "simulate", _data_simulate, "write a simulated portfolio with known true PDs")
     _product(simulate)
-    simulate.add_argument("--customers", type=int, default=6000, help="how many (%(default)s)")
-    simulate.add_argument("--seed", type=int, default=2026, help="(%(default)s)")
+    simulate.add_argument("--customers", type=_at_least(1), default=6000, help="how many (%(default)s)")
+    simulate.add_argument("--seed", type=_at_least(0), default=2026, help="(%(default)s)")
     simulate.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write parquet files")
     _command(commands, "doctor", _doctor, "versions, stores, and whether settings and products are sound")
 

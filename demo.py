@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from configs.errors import CreditloopError, InputError
 from configs.settings import Product, Settings, load_product, load_settings
-from creditloop import Console
+from creditloop import Console, require_simulated
 from features import faults, outcome, sources
 from features.contracts import TABLES, Columns, to_day
 from features.simulate import Portfolio, Scenario, simulate
@@ -63,6 +63,8 @@ def run(settings: Settings, products: Sequence[str], customers: int, seed: int) 
     started = time.monotonic()
     if customers < 2000:
         raise InputError(f"--customers {customers}: with fewer than 2000 there are too few defaults to learn from")
+    for name in products:  # before what the last demo left is removed
+        require_simulated(load_product(name, settings.home / "demo"))
     settings = _own_settings(settings)
     stories = [_begin(settings, name, customers, seed + place) for place, name in enumerate(products)]
     ledger = Ledger(settings.stores.ledger)
@@ -232,6 +234,7 @@ def _ask(story: Story, client: httpx.Client, month: int, count: int, tables: dic
                 total=len(bodies),
                 desc=told,
                 leave=False,
+                disable=None,
             )
         )
     story.served_seconds += time.monotonic() - started
@@ -252,7 +255,8 @@ def requests_of(
     records: dict[str, dict[str, list[dict[str, Any]]]] = {customer: {} for customer in customers}
     for name in product.tables:
         frame = tables[name]
-        frame = frame[frame["customer_id"].isin(set(customers)) & (frame[TABLES[name].event] <= as_of)]
+        known_at = frame.get("known_time", frame[TABLES[name].event])
+        frame = frame[frame["customer_id"].isin(set(customers)) & (known_at <= as_of)]
         if name == "invoices":
             frame = frame.assign(paid=frame["paid"].where(frame["paid"] <= as_of))
         known = [column for column in frame.columns if column in TABLES[name].all_columns()]

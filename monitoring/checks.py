@@ -13,6 +13,7 @@ from features.declaration import Feature
 from monitoring.windows import Window
 
 Level = Literal["red", "amber"]
+_FEW = 50  # rows: with fewer, neither a median nor a constant says anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +64,23 @@ def _missing(name: str, now: np.ndarray, then: np.ndarray, settings: Monitoring)
 
 
 def _outside(feature: Feature, now: np.ndarray, settings: Monitoring) -> list[Finding]:
-    share = float(((now < feature.low) | (now > feature.high)).mean())
+    share = float(((now < feature.low) | (now > feature.high) | np.isinf(now)).mean())
     if share <= settings.outside_share:
         return []
-    told = f"{share:.0%} of values lie outside the declared range [{feature.low:g}, {feature.high:g}]"
+    told = f"{share:.0%} of values are infinite or outside the declared range [{feature.low:g}, {feature.high:g}]"
     return [Finding(feature.name, "range", "red", share, 0.0, told)]
 
 
 def _constant(name: str, now: np.ndarray, then: np.ndarray, then_as_of: np.ndarray) -> list[Finding]:
-    present = now[~np.isnan(now)]
-    if len(present) < 50 or np.ptp(present) > 0:
+    present = now[np.isfinite(now)]
+    known = ~np.isnan(then)
+    if len(present) < _FEW or np.ptp(present) > 0 or not known.any():
         return []
     # A feature that was nearly constant on some date before (the age of yearly reports is the same for all) may
-    # well be constant in a window of one date.
-    known = ~np.isnan(then)
-    dates = np.unique(then_as_of[known])
-    common = max((_commonest_share(then[known & (then_as_of == date)]) for date in dates), default=1.0)
+    # well be constant in a window of one date. A date of few rows shows nothing: one row is always constant.
+    dates, rows = np.unique(then_as_of[known], return_counts=True)
+    shares = [_commonest_share(then[known & (then_as_of == date)]) for date in dates[rows >= _FEW]]
+    common = max(shares, default=_commonest_share(then[known]))
     if common ** len(present) > 1e-6:
         return []
     told = f"always {present[0]:g}, where it used to vary: a feed is stuck"
@@ -91,8 +93,8 @@ def _commonest_share(values: np.ndarray) -> float:
 
 def _scale(name: str, now: np.ndarray, then: np.ndarray) -> list[Finding]:
     """A unit error moves the whole distribution: the medians of positive values 20 times apart."""
-    present, before = now[now > 0], then[then > 0]
-    if len(present) < 50 or len(before) < 50:
+    present, before = now[np.isfinite(now) & (now > 0)], then[np.isfinite(then) & (then > 0)]
+    if len(present) < _FEW or len(before) < _FEW:
         return []
     ratio = float(np.median(present) / np.median(before))
     if 1 / 20 < ratio < 20:

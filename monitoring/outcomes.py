@@ -18,11 +18,11 @@ class Performance:
     rows: int
     defaults: int
     auc: Interval
-    promised_auc: float
+    promised_auc: Interval
     observed_to_expected: Interval
 
 
-def performance(window: Window, labels: Labels, promised_auc: float) -> Performance | None:
+def performance(window: Window, labels: Labels, promised_auc: Interval) -> Performance | None:
     """Join the window to matured outcomes by customer and as_of; None without a default and a good among them."""
     found = dict(zip(zip(labels.customer_id, labels.as_of.tolist(), strict=True), labels.defaulted, strict=True))
     pairs = zip(window.customer_id, window.as_of.tolist(), strict=True)

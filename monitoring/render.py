@@ -17,25 +17,29 @@ import pandas as pd
 def evidently_page(names: Sequence[str], now: np.ndarray, then: np.ndarray, rows: int, seed: int, path: Path) -> int:
     """Write Evidently's data drift report of the columns it can compare to `path`; returns how many those are.
 
-    Columns empty or infinite on either side would end its whole report (they are red in ours). At most `rows`
-    rows of each side are drawn.
+    Columns empty or infinite on either side would end its whole report (they are red in ours); where none is left,
+    nothing is written. At most `rows` rows of each side are drawn.
     """
+    rng = np.random.default_rng(seed)
+    drawn = [_sample(side, rows, rng) for side in (now, then)]
+    usable = [place for place in range(len(names)) if all(_has_values(side[:, place]) for side in drawn)]
+    if not usable:
+        return 0
+    columns = [names[place] for place in usable]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Evidently's own imports and statistics
         from evidently import DataDefinition, Dataset, Report
         from evidently.presets import DataDriftPreset
 
-        usable = [place for place in range(len(names)) if _has_values(now[:, place]) and _has_values(then[:, place])]
-        columns = [names[place] for place in usable]
         definition = DataDefinition(numerical_columns=columns)
-        rng = np.random.default_rng(seed)
         here, before = (
-            Dataset.from_pandas(pd.DataFrame(_sample(side, rows, rng)[:, usable], columns=columns), definition)
-            for side in (now, then)
+            Dataset.from_pandas(pd.DataFrame(side[:, usable], columns=columns), definition) for side in drawn
         )
         report = Report([DataDriftPreset()]).run(here, before)
         path.parent.mkdir(parents=True, exist_ok=True)
-        report.save_html(str(path))
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        report.save_html(str(unfinished))
+        unfinished.replace(path)
     return len(usable)
 
 

@@ -46,7 +46,12 @@ def psi(now: np.ndarray, then: np.ndarray) -> float:
 
 
 def chance_bound(now: np.ndarray, then: np.ndarray, confidence: float) -> float:
-    """The PSI that chance alone stays below: chi-squared quantile, B - 1 degrees, x (1/n + 1/m) (Yurdakul, 2018)."""
+    """The PSI that chance alone stays below: chi-squared quantile, B - 1 degrees, x (1/n + 1/m) (Yurdakul, 2018).
+
+    Infinite where either side has no row: nothing can be said.
+    """
+    if not now.sum() or not then.sum():
+        return float("inf")
     filled = int(((now + then) > 0).sum())
     if filled < 2:
         return 0.0

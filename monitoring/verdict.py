@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from monitoring.stability import Stability
 Remedy = Literal["nothing", "wait", "fix_data", "recalibrate", "retrain"]
 TOLD: dict[str, str] = {
     "nothing": "Nothing to do.",
-    "wait": "Wait for more outcomes.",
+    "wait": "Wait: there is not enough to judge by yet.",
     "fix_data": "Fix the data; a model trained on them now would learn the fault.",
     "recalibrate": "Recalibrate: the ranking holds, the level of PD does not.",
     "retrain": "Retrain: the model no longer ranks as it did.",
@@ -68,13 +69,15 @@ def _moved(score: Stability) -> tuple[str, ...]:
 
 
 def _auc_fell(performance: Performance, settings: Monitoring) -> tuple[str, ...]:
-    auc = performance.auc
-    fell = performance.promised_auc - auc.value
-    if fell < settings.auc_drop or auc.high >= performance.promised_auc:
+    auc, promised = performance.auc, performance.promised_auc
+    fell = promised.value - auc.value
+    # The promise is an estimate too, often from fewer defaults: two independent intervals, so their squares add.
+    doubt = math.hypot(auc.high - auc.value, promised.value - promised.low)
+    if fell < settings.auc_drop or fell <= doubt:
         return ()
     return (
         f"AUC on {performance.rows:,} matured decisions is {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f}); "
-        f"validation promised {performance.promised_auc:.3f}",
+        f"validation promised {promised.value:.3f} ({promised.low:.3f} to {promised.high:.3f})",
     )
 
 
@@ -90,6 +93,6 @@ def _level_off(performance: Performance, settings: Monitoring) -> tuple[str, ...
 
 def _holds(performance: Performance) -> str:
     return (
-        f"AUC {performance.auc.value:.3f} (promised {performance.promised_auc:.3f}), observed over expected "
+        f"AUC {performance.auc.value:.3f} (promised {performance.promised_auc.value:.3f}), observed over expected "
         f"defaults {performance.observed_to_expected.value:.2f}, on {performance.rows:,} matured decisions"
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from matplotlib.figure import Figure
@@ -22,6 +23,7 @@ from monitoring.windows import Window, described
 from serving.ledger import Entry, Ledger, canonical
 from training.bundle import Bundle
 from training.report import inline_svg
+from training.validate import Interval
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
@@ -66,7 +68,7 @@ def run(
     if len(window):
         findings = check_window(window, then, reference["_as_of"].to_numpy(), bundle.program.features, bounds)
         moved = stabilities(names, window.values, then, bounds)
-    promised = float(bundle.validation["auc"]["value"])
+    promised = Interval(**bundle.validation["auc"])
     known = performance(window, labels, promised) if labels is not None else None
     verdict = judge(len(window), findings, score, known, bounds)
     folder = settings.home / "reports" / bundle.product
@@ -76,8 +78,9 @@ def run(
         stage("render Evidently's page")
         from monitoring.render import evidently_page  # takes seconds to import
 
-        drift_page = folder / f"{stem}-evidently.html"
-        evidently_page(names, window.values, then, bounds.evidently_rows, settings.training.seed, drift_page)
+        target = folder / f"{stem}-evidently.html"
+        shown = evidently_page(names, window.values, then, bounds.evidently_rows, settings.training.seed, target)
+        drift_page = target if shown else None
     report = Report(
         product=bundle.product,
         model=bundle.version,
@@ -115,8 +118,9 @@ def record(report: Report, ledger: Ledger, at: str) -> None:
 
 
 def to_json(report: Report) -> dict[str, object]:
-    """The report as JSON values."""
-    return {**asdict(report), "page": str(report.page), "evidently_page": str(report.evidently_page or "")}
+    """The report as JSON values; what is not finite is null."""
+    values = {**asdict(report), "page": str(report.page), "evidently_page": str(report.evidently_page or "")}
+    return msgspec.json.decode(msgspec.json.encode(values))
 
 
 def _write(report: Report, plots: dict[str, Figure]) -> None:
@@ -126,7 +130,7 @@ def _write(report: Report, plots: dict[str, Figure]) -> None:
     )
     for path, text in (
         (report.page, page),
-        (report.page.with_suffix(".json"), json.dumps(to_json(report), indent=1, default=str)),
+        (report.page.with_suffix(".json"), json.dumps(to_json(report), indent=1)),
     ):
         unfinished = path.with_name(f".{path.name}.unfinished")
         unfinished.write_text(text, encoding="utf-8")

@@ -55,8 +55,12 @@ def from_ledger(ledger: Ledger, bundle: Bundle, since: int, until: int) -> Windo
 
 
 def from_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> Window:
-    """Every customer of the tables, scored at `as_of`."""
-    known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
+    """Every customer of whom the tables knew something at `as_of`, scored then.
+
+    Who came later would be scored with nothing known, and look like a feed that went silent.
+    """
+    there = [tables[name] for name in scorer.tables if name in tables]
+    known = [table["customer_id"].take(table["known_time"] <= as_of).distinct() for table in there]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     days = np.full(len(customers), as_of, np.int32)
     scores = scorer.score(tables, customers, days)
@@ -64,7 +68,8 @@ def from_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> Wi
 
 
 def described(window: Window) -> str:
-    """The window in words: rows and dates."""
+    """The window in words: rows and dates, and what another model version decided meanwhile."""
+    others = f"; {window.left_out:,} by other model versions left out" if window.left_out else ""
     if not len(window):
-        return "no decisions"
-    return f"{len(window):,} decisions, as of {iso(window.as_of.min())} to {iso(window.as_of.max())}"
+        return f"no decisions{others}"
+    return f"{len(window):,} decisions, as of {iso(window.as_of.min())} to {iso(window.as_of.max())}{others}"

@@ -49,6 +49,7 @@ def create_key(home: Path, name: str, role: str) -> str:
     kept[_digest(key)] = {"name": name, "role": role}
     home.mkdir(parents=True, exist_ok=True)
     unfinished = _path(home).with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)  # one that was left behind keeps the mode it had
     unfinished.touch(mode=0o600)
     unfinished.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
     unfinished.replace(_path(home))

@@ -9,6 +9,7 @@ import msgspec
 
 from serving.reasons import Reason
 
+_REFERENCE = "#/components/schemas/"
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
@@ -62,12 +63,13 @@ def problem(status: int, title: str, detail: str) -> bytes:
 
 def openapi(records: dict[str, type[msgspec.Struct]], version: str) -> dict[str, Any]:
     """OpenAPI 3.1 of what runs: the hot route with the records of each product served, and the routes beside it."""
-    types = [DecideRequest, DecisionAnswer, Problem, *records.values()]
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    components = _components((DecideRequest, DecisionAnswer, Problem))
+    for product, rows in records.items():
+        components |= _components((rows,), f"{product}.")
     request = components["DecideRequest"]
     request["properties"]["records"] = {
         "description": "Rows of the raw tables, by table; which tables, by product: " + ", ".join(records),
-        "anyOf": schemas[3:],
+        "anyOf": [{"$ref": f"{_REFERENCE}{product}.{rows.__name__}"} for product, rows in records.items()],
     }
     return {
         "openapi": "3.1.0",
@@ -85,8 +87,14 @@ def openapi(records: dict[str, type[msgspec.Struct]], version: str) -> dict[str,
     }
 
 
+def _components(types: tuple[type[msgspec.Struct], ...], prefix: str = "") -> dict[str, Any]:
+    """The schemas of `types` and what they hold, by name; `prefix` keeps one product's rows from another's."""
+    _, schemas = msgspec.json.schema_components(types, ref_template=f"{_REFERENCE}{prefix}{{name}}")
+    return {f"{prefix}{name}": schema for name, schema in schemas.items()}
+
+
 def _json(name: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    return {"application/json": {"schema": {"$ref": f"{_REFERENCE}{name}"}}}
 
 
 def _errors(*codes: int) -> dict[str, Any]:
@@ -101,7 +109,7 @@ def _errors(*codes: int) -> dict[str, Any]:
         422: "The records break their contract",
         503: "Not ready, or the decision could not be recorded",
     }
-    problem_json = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    problem_json = {"application/problem+json": {"schema": {"$ref": f"{_REFERENCE}Problem"}}}
     return {str(code): {"description": titles[code], "content": problem_json} for code in codes}
 
 

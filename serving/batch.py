@@ -34,7 +34,7 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
         {
             "customer_id": customers,
             "default_probability": scores.default_probability,
-            "points": scores.points.round(2),
+            "points": [round(points, 2) for points in scores.points.tolist()],
             "grade": [scorer.grades[place].name for place in scores.grade],
             "decision": [granted.decision for granted in grants],
             "limit": [granted.limit for granted in grants],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +57,9 @@ def promote(ledger: Ledger, bundle: Bundle, expected: Promotion | None, by: str,
         "by": by,
         "reason": reason,
     }
-    record_id = f"promotion-{bundle.product}-{bundle.version}-after-{expected.record_id[-40:] if expected else 'none'}"
-    entry = Entry(record_id[:200], KIND, bundle.product, bundle.version, at, canonical(body))
+    after = canonical([bundle.product, bundle.version, expected.record_id if expected else None])
+    record_id = f"promotion-{hashlib.sha256(after).hexdigest()[:32]}"
+    entry = Entry(record_id, KIND, bundle.product, bundle.version, at, canonical(body))
     ledger.append([entry], expect=(KIND, bundle.product, expected.record_id if expected else None))
     return Promotion(entry.id, bundle.version, bundle.digest, previous, by, reason, at)
 

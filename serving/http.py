@@ -52,6 +52,8 @@ class Routes:
             answer = await self._route(scope, receive)
         except Answer as early:
             answer = early
+        except LedgerError as error:
+            answer = _refuse(503, "The ledger does not answer", str(error), (b"retry-after", b"1"))
         if answer is None:
             await self.app(scope, receive, send)
         else:
@@ -102,6 +104,7 @@ async def _decide(live: Live, headers: dict[bytes, bytes], receive: Receive) -> 
     body = await _body(receive, live.settings.serving.body_limit_kilobytes * 1024)
     try:
         request = _decoder.decode(body)
+        question = live.question(request)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refuse(400, "Not a request", str(error)) from None
     scorer = live.scorer_for(request.product)
@@ -109,14 +112,11 @@ async def _decide(live: Live, headers: dict[bytes, bytes], receive: Receive) -> 
         served = ", ".join(live.scorers)
         raise _refuse(404, "No such product", f"product {request.product!r} is not served here; there are: {served}")
     try:
-        question, recorded = live.ask(scorer, request)
-    except (DataError, msgspec.DecodeError, RecursionError) as error:
+        recorded = live.ask(scorer, question, request.idempotency_key)
+    except DataError as error:
         raise _refuse(422, "The records break their contract", str(error)) from None
-    try:
-        record = await asyncio.wrap_future(recorded)
-    except LedgerError as error:
-        raise _refuse(503, "Not recorded, so not decided", str(error), (b"retry-after", b"1")) from None
-    answer = answer_of(record, question)
+    record = await asyncio.wrap_future(recorded)
+    answer = answer_of(record, request)
     if answer is None:
         raise _refuse(409, "Key used before", "this idempotency key was used for another question")
     return Answer(200, _encoder.encode(answer))

@@ -43,10 +43,20 @@ RECORDS = sa.Table(
     sa.Index("records_by_kind", "kind", "product", "seq"),
     sa.Index("records_by_subject", "subject", "seq"),
 )
+_RECORDED_BEFORE = """
+WHEN NEW.seq <= (SELECT max(seq) FROM records)
+  OR EXISTS (SELECT 1 FROM records WHERE id = NEW.id OR idempotency_key = NEW.idempotency_key)
+"""
+# INSERT OR REPLACE deletes what it replaces, and asks no DELETE trigger.
+_REFUSED = {"UPDATE": "", "DELETE": "", "INSERT": _RECORDED_BEFORE}
 _ONLY_APPEND = """
-CREATE TRIGGER IF NOT EXISTS records_no_{verb} BEFORE {verb} ON records
+CREATE TRIGGER IF NOT EXISTS records_no_{verb} BEFORE {verb} ON records {when}
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
 """
+_AS_STORED = sa.select(
+    *(column for column in RECORDS.c if column.name != "body"),
+    sa.type_coerce(RECORDS.c.body, sa.types.NullType()).label("body"),  # whatever lies there, not made into bytes
+).order_by(RECORDS.c.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +114,8 @@ class Ledger:
         sa.event.listen(self._engine, "begin", _begin)
         with self._writing() as connection:
             _METADATA.create_all(connection)
-            for verb in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(_ONLY_APPEND.format(verb=verb))
+            for verb, when in _REFUSED.items():
+                connection.exec_driver_sql(_ONLY_APPEND.format(verb=verb, when=when))
 
     def close(self) -> None:
         """Let go of the database."""
@@ -117,13 +127,10 @@ class Ledger:
         `expect` (kind, product, id) demands that the latest record of that kind and product is `id` (None: that
         there is none), else Refusal: compare and swap. Raises LedgerError where the database cannot commit.
         """
-        try:
-            with self._writing() as connection:
-                if expect is not None:
-                    _hold(connection, *expect)
-                return _append(connection, entries)
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise LedgerError(f"the ledger could not record: {error.__class__.__name__}: {error}") from None
+        with self._writing() as connection:
+            if expect is not None:
+                _hold(connection, *expect)
+            return _append(connection, entries)
 
     def latest(self, kind: str, product: str) -> Record | None:
         """The newest record of a kind for a product."""
@@ -145,39 +152,62 @@ class Ledger:
             query = query.where(RECORDS.c.kind == kind)
         if product is not None:
             query = query.where(RECORDS.c.product == product)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield _record(row)
 
     def verify(self) -> tuple[int, str]:
         """Recompute every hash; the number of records and the head. Raises LedgerError at the first broken one."""
         seq, previous = 0, _START
-        query = sa.select(RECORDS).order_by(RECORDS.c.seq)
-        with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(query):
+        with self._reading() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(_AS_STORED):
                 seq += 1
                 if row.seq != seq:
                     raise LedgerError(f"record {seq} is missing: the chain goes on at {row.seq}")
-                if row.previous != previous or row.hash != entry_hash(seq, _record(row).entry, previous):
+                if not _intact(row, previous):
                     raise LedgerError(f"record {seq} ({row.kind} {row.id}) is not what was written")
                 previous = row.hash
         return seq, previous
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            _told("record"),
+            self._engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with _told("be read"), self._engine.connect() as connection:
             yield connection
 
     def _first(self, query: sa.Select[Any]) -> Record | None:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else _record(row)
 
 
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """The database's own word for what went wrong, without the statement: that would hold applicants' data."""
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        raise LedgerError(f"the ledger could not {what}: {cause.__class__.__name__}: {cause}") from None
+
+
 def _configure(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions begin where `_begin` says, not where the driver guesses
+    connection.text_factory = _text
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="surrogateescape")  # bytes that are no text are for `verify` to name, not the driver
 
 
 def _begin(connection: sa.Connection) -> None:
@@ -188,6 +218,13 @@ def _begin(connection: sa.Connection) -> None:
 def _record(row: Any) -> Record:
     entry = Entry(row.id, row.kind, row.product, row.subject, row.at, row.body, row.idempotency_key)
     return Record(row.seq, entry, row.hash)
+
+
+def _intact(row: Any, previous: str) -> bool:
+    try:
+        return bool(row.previous == previous and row.hash == entry_hash(row.seq, _record(row).entry, previous))
+    except (TypeError, UnicodeEncodeError):  # a value of a kind that is never written
+        return False
 
 
 def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | None) -> None:
@@ -250,8 +287,12 @@ class Writer:
         self._thread.start()
 
     def submit(self, entry: Entry) -> Future[Record]:
-        """Queue `entry`; the future holds its record once the commit is durable, or the LedgerError."""
+        """Queue `entry`; the future holds its record once the commit is durable, or the LedgerError.
+
+        It cannot be cancelled: a caller that no longer waits neither unmakes the record nor stops the writer.
+        """
         done: Future[Record] = Future()
+        done.set_running_or_notify_cancel()
         self._waiting.put((entry, done))
         return done
 

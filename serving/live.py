@@ -6,12 +6,14 @@ import datetime as dt
 import logging
 import threading
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 
 import msgspec
 import numpy as np
 
-from configs.errors import CreditloopError, InputError
+from configs.errors import InputError
 from configs.settings import Settings, load_product
 from features.contracts import to_day
 from serving import access, champion
@@ -62,17 +64,21 @@ class Live:
 
     def _watch(self) -> None:
         while not self._stop.wait(_POLL_SECONDS):
-            for name, scorer in list(self.scorers.items()):
-                try:
-                    promotion = champion.current(self.ledger, name)
-                    if promotion is not None and promotion.version != scorer.bundle.version:
-                        fresh = self._scorer(name)
-                        _warm(fresh)
-                        self._record_policy(fresh)
-                        self.scorers = {**self.scorers, name: fresh}
-                        log.info("%s is now answered by %s", name, promotion.version)
-                except CreditloopError as error:  # keep the last good version and say so
-                    log.error("%s: keeping %s: %s", name, scorer.bundle.version, error)
+            with _last_good_stays("the API keys"):
+                self.keys = access.load_keys(self.settings.home)
+            for name in list(self.scorers):
+                with _last_good_stays(f"the champion of {name}"):
+                    self._follow(name)
+
+    def _follow(self, name: str) -> None:
+        promotion = champion.current(self.ledger, name)
+        if promotion is None or promotion.version == self.scorers[name].bundle.version:
+            return
+        fresh = self._scorer(name)
+        _warm(fresh)
+        self._record_policy(fresh)
+        self.scorers = {**self.scorers, name: fresh}
+        log.info("%s is now answered by %s", name, promotion.version)
 
     def scorer_for(self, product: str | None) -> Scorer | None:
         """The scorer of a product; of the only one where none is named."""
@@ -80,11 +86,16 @@ class Live:
             return next(iter(self.scorers.values()))
         return self.scorers.get(product or "")
 
-    def ask(self, scorer: Scorer, request: DecideRequest) -> tuple[Question, Future[Record]]:
-        """Decide and queue the record; the answer may be given once the future holds it. Raises DataError."""
+    def question(self, request: DecideRequest) -> Question:
+        """The question of a request today. Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError."""
         serving = self.settings.serving
-        today = dt.datetime.now(dt.UTC).date()
-        question = question_of(request, today, serving.language, serving.reasons)
+        return question_of(request, dt.datetime.now(dt.UTC).date(), serving.language, serving.reasons)
+
+    def ask(self, scorer: Scorer, question: Question, key: str | None) -> Future[Record]:
+        """Decide and queue the record; the answer may be given once the future holds it. Raises DataError.
+
+        `key` is the caller's idempotency key: it counts for the product asked and cannot meet a key of our own.
+        """
         decision_id = f"d-{uuid.uuid4().hex}"
         answer, evidence = decide(scorer, question, decision_id)
         entry = Entry(
@@ -94,17 +105,31 @@ class Live:
             subject=question.customer_id,
             at=utc_now(),
             body=ledger_body(question, answer, evidence),
-            idempotency_key=request.idempotency_key,
+            idempotency_key=None if key is None else f"{scorer.product.name} {key}",
         )
-        return question, self.writer.submit(entry)
+        return self.writer.submit(entry)
 
 
-def answer_of(record: Record, question: Question) -> DecisionAnswer | None:
-    """The recorded answer; None where the idempotency key was used for another question."""
+def answer_of(record: Record, request: DecideRequest) -> DecisionAnswer | None:
+    """The recorded answer; None where the idempotency key was used for another question.
+
+    What a repeated request leaves open is what it was the first time: a retry after midnight asks the same.
+    """
     body = record.body()
-    if not record.new and body["question_sha256"] != question.digest():
-        return None
+    if not record.new:
+        first = msgspec.convert(body["question"], Question)
+        again = question_of(request, first.as_of, first.language, first.reasons)
+        if again.digest() != body["question_sha256"]:
+            return None
     return msgspec.convert(body["answer"], DecisionAnswer)
+
+
+@contextmanager
+def _last_good_stays(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever is wrong with the new one, the watcher lives on and the old one answers
+        log.error("%s: keeping the last good: %s: %s", what, error.__class__.__name__, error)
 
 
 def utc_now() -> str:

@@ -35,14 +35,14 @@ def replay(ledger: Ledger, home: Path, product: str | None = None) -> Iterator[R
 
 def replay_one(record: Record, scorer_of: Callable[[str, str], Scorer]) -> Replayed:
     """Decide `record` again; `scorer_of` gives the scorer of a model version and a policy digest."""
-    body = record.body()
     decision_id = record.entry.id
     try:
+        body = record.body()
         scorer = scorer_of(body["answer"]["model"], body["answer"]["policy"])
-    except CreditloopError as error:
-        return Replayed(decision_id, False, str(error))
-    question = msgspec.convert(body["question"], Question)
-    answer, evidence = decide(scorer, question, decision_id)
+        question = msgspec.convert(body["question"], Question)
+        answer, evidence = decide(scorer, question, decision_id)
+    except (CreditloopError, msgspec.MsgspecError, KeyError, TypeError) as error:
+        return Replayed(decision_id, False, f"cannot be decided again: {error}")
     again = ledger_body(question, answer, evidence)
     if again == record.entry.body:
         return Replayed(decision_id, True, "")

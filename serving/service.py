@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 # Before the import: the library reads them once. Nothing we start sends usage data.
@@ -31,6 +34,7 @@ class Creditloop:
             _running.append(Live(load_settings(home_folder()), products))
         except CreditloopError as error:
             sys.exit(f"creditloop: {error}")
+        threading.Thread(target=end_with, args=(os.getppid(),), name="supervisor-watcher", daemon=True).start()
 
     async def __is_ready__(self) -> bool:
         return bool(_running)
@@ -45,6 +49,17 @@ class Creditloop:
 Creditloop.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator made it a Service
     Routes, live=lambda: _running[-1] if _running else None
 )
+
+
+def end_with(supervisor: int) -> None:
+    """End this process, in good order, once its parent `supervisor` is gone.
+
+    BentoML's workers outlive a supervisor that was killed: this one would go on answering, on the same port, beside
+    those of the next service.
+    """
+    while os.getppid() == supervisor:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def environment(settings: Settings, products: tuple[str, ...]) -> dict[str, str]:

@@ -93,12 +93,12 @@ def write(parts: Parts, folder: Path, now: str) -> Path:
         manifest = {
             "format": FORMAT,
             "product": parts.product,
+            "made_on": now,
             "program": parts.program.digest,
             "files": {name: file_digest(unfinished / name) for name in _FILES},
         }
         _write_json(unfinished / MANIFEST, manifest)
-        name = f"{parts.product}-{now.replace('-', '')}-{file_digest(unfinished / MANIFEST)[:10]}"
-        target = folder / name
+        target = folder / _version(manifest, file_digest(unfinished / MANIFEST))
         if target.exists():
             shutil.rmtree(unfinished)  # the same bytes were written before: the same version
             return target
@@ -109,6 +109,10 @@ def write(parts: Parts, folder: Path, now: str) -> Path:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return target
+
+
+def _version(manifest: Mapping[str, Any], digest: str) -> str:
+    return f"{manifest['product']}-{manifest['made_on'].replace('-', '')}-{digest[:10]}"
 
 
 def _write_files(parts: Parts, folder: Path) -> None:
@@ -188,13 +192,14 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{folder}: no {MANIFEST}; this is not a model version")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        version, files = manifest["format"], manifest["files"]
-    except (ValueError, KeyError, TypeError) as error:
+        version, files = manifest["format"], dict(manifest["files"])
+        name = _version(manifest, file_digest(folder / MANIFEST))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / MANIFEST}: not a manifest: {error!r}") from None
     if version != FORMAT:
         raise BundleError(f"{folder}: bundle format {version}, this installation reads {FORMAT}")
-    if not folder.name.endswith(file_digest(folder / MANIFEST)[:10]):
-        raise BundleError(f"{folder}: the manifest does not have the hash the version is named by; do not use it")
+    if folder.name != name:
+        raise BundleError(f"{folder}: by its manifest this version is named {name}; do not use it")
     for name in _FILES:
         if not (folder / name).is_file() or file_digest(folder / name) != files.get(name):
             raise BundleError(f"{folder / name}: missing, or not the bytes its manifest names; do not use this version")

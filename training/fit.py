@@ -59,7 +59,11 @@ def fit(
 ) -> lgb.Booster:
     """`rounds` trees on all rows given; same input, same model text."""
     everything = {**fixed_parameters(features, seed, threads), **params}
-    return lgb.train(everything, to_lightgbm(matrix, defaulted, features), num_boost_round=rounds)
+    booster = lgb.train(everything, to_lightgbm(matrix, defaulted, features), num_boost_round=rounds)
+    # The text lists the parameters too, and the threads of this machine are no part of the model. (To reset the
+    # parameter of a finished booster ends the process.)
+    used = f"[num_threads: {everything['num_threads']}]"
+    return lgb.Booster(model_str=booster.model_to_string().replace(used, "[num_threads: 0]"))
 
 
 def raw_score(booster: lgb.Booster, matrix: np.ndarray, threads: int = 0) -> np.ndarray:

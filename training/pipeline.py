@@ -131,6 +131,7 @@ def study_name(split: Split, settings: Training) -> str:
     total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads"})).encode())
     total.update(np.ascontiguousarray(split.train.matrix).view(np.uint8).data)
     total.update(np.ascontiguousarray(split.train.defaulted).view(np.uint8).data)
+    total.update("\x1f".join(map(str, split.train.customer_id)).encode())  # the folds are by customer
     return total.hexdigest()[:24]
 
 
@@ -203,13 +204,18 @@ def _parts(
 
 
 def _reference(split: Split, model: Model) -> pd.DataFrame:
-    """Rows the fit never saw, so that their PDs are spread as those of new customers will be."""
-    values = np.concatenate([split.calibrate.matrix, split.test.matrix])[:_REFERENCE_ROWS]
+    """Rows the fit never saw, so that their PDs are spread as those of new customers will be.
+
+    Of many rows every n-th is taken: the first would be those that calibrated alone.
+    """
+    rows = len(split.calibrate) + len(split.test)
+    taken = np.linspace(0, rows - 1, min(rows, _REFERENCE_ROWS)).astype(int)
+    values = np.concatenate([split.calibrate.matrix, split.test.matrix])[taken]
     frame = pd.DataFrame(values, columns=list(split.train.program.names))
     judged = {
         "default_probability": model.default_probability(values),
-        "defaulted": np.concatenate([split.calibrate.defaulted, split.test.defaulted])[:_REFERENCE_ROWS],
-        "as_of": np.concatenate([split.calibrate.as_of, split.test.as_of])[:_REFERENCE_ROWS],
+        "defaulted": np.concatenate([split.calibrate.defaulted, split.test.defaulted])[taken],
+        "as_of": np.concatenate([split.calibrate.as_of, split.test.as_of])[taken],
     }
     return frame.assign(**{f"_{name}": column for name, column in judged.items()})
 

@@ -12,7 +12,7 @@ from typing import Any
 from configs.settings import Product, Settings
 
 _LIBRARIES = ("lightgbm", "optuna", "mlflow", "numpy", "scipy", "scikit-learn", "pandas", "numba", "pyarrow")
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 def describe_run(product: Product, settings: Settings, data_digest: str, now: str) -> dict[str, Any]:
@@ -25,12 +25,18 @@ def describe_run(product: Product, settings: Settings, data_digest: str, now: st
         "product_sha256": product.digest(),
         "settings": settings.model_dump(mode="json", exclude={"home", "stores"}),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_clean": _git("status", "--porcelain") == "" if _git("rev-parse", "HEAD") else None,
+        **_code(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
+
+
+def _code() -> dict[str, Any]:
+    """The commit this code is checked out at; an installed copy inside somebody else's repository has none."""
+    if _git("rev-parse", "--show-toplevel") != str(_ROOT):
+        return {"git_commit": None, "git_clean": None}
+    return {"git_commit": _git("rev-parse", "HEAD"), "git_clean": _git("status", "--porcelain") == ""}
 
 
 def _git(*arguments: str) -> str | None:

@@ -84,10 +84,13 @@ def _grades(validation: Mapping[str, Any]) -> Figure:
 
 def _scores(default_probability: np.ndarray, defaulted: np.ndarray) -> Figure:
     figure, axes = _axes("PD of goods and bads", "PD (log scale)", "share")
-    edges = np.geomspace(max(default_probability.min(), 1e-5), default_probability.max(), 30)
+    lowest = max(default_probability.min(), 1e-5)
+    edges = np.geomspace(lowest, max(default_probability.max(), 2 * lowest), 30)  # of PDs all alike, one bin
     for label, rows, color in (("good", defaulted == 0, _GOOD), ("bad", defaulted == 1, _BAD)):
         weights = np.full(rows.sum(), 1 / max(1, rows.sum()))
-        axes.hist(default_probability[rows], edges, weights=weights, alpha=0.55, label=label, color=color)
+        axes.hist(
+            np.maximum(default_probability[rows], lowest), edges, weights=weights, alpha=0.55, label=label, color=color
+        )
     axes.set_xscale("log")
     axes.legend(frameon=False)
     return figure

@@ -25,7 +25,6 @@ Progress = Callable[[int, int, float], None]
 _FIRST_TRIAL = {
     "learning_rate": 0.03,
     "num_leaves": 12,
-    "min_data_in_leaf": 60,
     "feature_fraction": 0.4,
     "bagging_fraction": 0.7,
     "lambda_l1": 0.01,
@@ -47,20 +46,21 @@ def search(data: Dataset, settings: Training, storage: str, study_name: str, pro
     """Tune on `data` (the rows the tuner may see), folds by customer.
 
     A study of this name in `storage` is taken up where it stopped: a rerun after a kill runs only the trials that
-    are missing. Raises Refusal if no trial could be completed in the time allowed.
+    are missing, and ends where it would have ended. Raises Refusal if no trial could be completed in the time allowed.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(storage=storage, study_name=study_name, load_if_exists=True, direction="minimize")
-    if not study.trials:
-        study.enqueue_trial(_FIRST_TRIAL)
     done = _finished(study)
-    study.sampler = optuna.samplers.TPESampler(seed=settings.seed + done, n_startup_trials=8)
+    if done == 0 and not study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.WAITING]):
+        study.enqueue_trial({**_FIRST_TRIAL, "min_data_in_leaf": min(60, _largest_minimum(data))})
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
     objective = _Objective(data, settings)
     deadline = time.monotonic() + settings.timeout_seconds
     while done < settings.trials and time.monotonic() < deadline:
+        # A sampler for each trial: a study that was killed draws what it would have drawn.
+        study.sampler = optuna.samplers.TPESampler(seed=settings.seed + done, n_startup_trials=8)
         study.optimize(objective, n_trials=1)
         done += 1
         progress(done, settings.trials, _best(study))
@@ -81,9 +81,22 @@ def _best(study: optuna.Study) -> float:
 
 
 def _record(study: optuna.Study) -> tuple[dict[str, Any], ...]:
+    """Every trial; only a complete one has a log-loss, for the first folds alone do not compare with all of them."""
+    complete = optuna.trial.TrialState.COMPLETE
     return tuple(
-        {"number": t.number, "state": t.state.name.lower(), "log_loss": t.value, **t.params} for t in study.trials
+        {
+            "number": t.number,
+            "state": t.state.name.lower(),
+            "log_loss": t.value if t.state == complete else None,
+            **t.params,
+        }
+        for t in study.trials
     )
+
+
+def _largest_minimum(data: Dataset) -> int:
+    """The most rows a leaf may be asked to hold: few rows cannot fill large leaves."""
+    return max(5, min(300, len(data) // 30))
 
 
 class _Objective:
@@ -92,7 +105,7 @@ class _Objective:
     def __init__(self, data: Dataset, settings: Training) -> None:
         self.settings = settings
         self.features = data.program.features
-        self.smallest_leaf = max(5, min(300, len(data) // 30))
+        self.largest_minimum = _largest_minimum(data)
         folds = StratifiedGroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
         self.folds: list[tuple[lgb.Dataset, lgb.Dataset]] = []
         for learn, judge in folds.split(data.matrix, data.defaulted, data.customer_id):
@@ -126,7 +139,7 @@ class _Objective:
         return {
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.12, log=True),
             "num_leaves": trial.suggest_int("num_leaves", 4, 40, log=True),
-            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 5, self.smallest_leaf, log=True),
+            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 5, self.largest_minimum, log=True),
             "feature_fraction": trial.suggest_float("feature_fraction", 0.15, 1.0),
             "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
             "lambda_l1": trial.suggest_float("lambda_l1", 1e-3, 10.0, log=True),

@@ -79,13 +79,17 @@ def validate(default_probability: np.ndarray, defaulted: np.ndarray, scale: Scal
 
 
 def calibration_line(default_probability: np.ndarray, bad: np.ndarray) -> tuple[float, Interval]:
-    """Intercept and slope of logit(outcome) on logit(PD) (Cox, 1958), the slope with its Wald interval."""
+    """Intercept and slope of logit(outcome) on logit(PD) (Cox, 1958), the slope with its Wald interval.
+
+    PDs that are all alike tell nothing about a slope: its interval is the whole line.
+    """
     line = logit(default_probability)
     intercept, slope = logistic_line(line, bad)
     fitted = expit(intercept + slope * line)
     weight = fitted * (1 - fitted)
     centred = line - np.average(line, weights=weight)
-    spread = _95 / math.sqrt(float((weight * centred**2).sum()))
+    information = float((weight * centred**2).sum())
+    spread = _95 / math.sqrt(information) if information > 0 else math.inf
     return intercept, Interval(slope, slope - spread, slope + spread)
 
 

@@ -1,0 +1,86 @@
+"""Keys: only hashes at rest, readable by the owner alone, one key for each name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from configs.errors import InputError
+from serving.access import caller, create_key, load_keys
+
+
+def test_a_key_is_known_by_its_hash_alone(tmp_path: Path) -> None:
+    key = create_key(tmp_path, "shop", "score")
+    kept = json.loads((tmp_path / "keys.json").read_text())
+    assert list(kept) == [hashlib.sha256(key.encode()).hexdigest()]
+
+
+def test_no_file_of_the_home_holds_the_key(tmp_path: Path) -> None:
+    key = create_key(tmp_path, "shop", "score")
+    assert all(key not in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_only_the_owner_may_read_the_keys(tmp_path: Path) -> None:
+    create_key(tmp_path, "shop", "score")
+    assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
+
+
+def test_a_file_left_behind_by_a_kill_does_not_lend_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "keys.unfinished").touch(mode=0o644)
+    create_key(tmp_path, "shop", "score")
+    assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("authorization", ["Bearer {key}", "bearer {key}", "Bearer  {key} "])
+def test_a_bearer_key_is_its_callers(tmp_path: Path, authorization: str) -> None:
+    key = create_key(tmp_path, "shop", "score")
+    found = caller(load_keys(tmp_path), authorization.format(key=key))
+    assert found is not None
+    assert found.name == "shop"
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer cl_unknown", "Basic {key}", "{key}"])
+def test_anything_but_a_known_bearer_key_is_nobody(tmp_path: Path, authorization: str) -> None:
+    key = create_key(tmp_path, "shop", "score")
+    assert caller(load_keys(tmp_path), authorization.format(key=key)) is None
+
+
+def test_the_hash_of_a_key_is_no_key(tmp_path: Path) -> None:
+    key = create_key(tmp_path, "shop", "score")
+    assert caller(load_keys(tmp_path), f"Bearer {hashlib.sha256(key.encode()).hexdigest()}") is None
+
+
+def test_a_new_key_replaces_the_former_one_of_that_name(tmp_path: Path) -> None:
+    former, new = create_key(tmp_path, "shop", "score"), create_key(tmp_path, "shop", "score")
+    keys = load_keys(tmp_path)
+    assert (caller(keys, f"Bearer {former}"), caller(keys, f"Bearer {new}") is not None) == (None, True)
+
+
+def test_a_new_key_leaves_those_of_others(tmp_path: Path) -> None:
+    other = create_key(tmp_path, "auditor", "read")
+    create_key(tmp_path, "shop", "score")
+    found = caller(load_keys(tmp_path), f"Bearer {other}")
+    assert found is not None
+    assert (found.name, found.role) == ("auditor", "read")
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [("score", {"score", "read"}), ("read", {"read"}), ("admin", {"score", "read", "admin"})]
+)
+def test_a_role_may_what_it_covers(tmp_path: Path, role: str, may: set[str]) -> None:
+    create_key(tmp_path, "shop", role)
+    (found,) = load_keys(tmp_path).values()
+    assert {wanted for wanted in ("score", "read", "admin") if found.may(wanted)} == may
+
+
+def test_an_unknown_role_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="role 'root': expected one of score, read, admin"):
+        create_key(tmp_path, "shop", "root")
+
+
+def test_no_key_file_means_no_callers(tmp_path: Path) -> None:
+    assert load_keys(tmp_path) == {}

@@ -1,0 +1,108 @@
+"""Reasons: exact contributions, one reason for each sentence, worst first, none that helped."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.contracts import Columns, to_day
+from features.declaration import Feature
+from serving.reasons import principal_reasons
+from serving.score import Scorer
+
+FACTOR = 28.85
+
+
+@pytest.fixture(scope="module")
+def features(scorer: Scorer) -> tuple[Feature, ...]:
+    """The features of the model version."""
+    return scorer.bundle.program.features
+
+
+@pytest.fixture(scope="module")
+def explained(
+    scorer: Scorer, tables: dict[str, Columns], bodies: list[dict[str, Any]], as_of: dt.date
+) -> tuple[np.ndarray, np.ndarray]:
+    """Raw scores of 60 customers and their contributions."""
+    customers = np.array([body["customer_id"] for body in bodies], object)
+    scores = scorer.score(tables, customers, np.full(len(customers), to_day(as_of), np.int32))
+    return scores.raw_score, scorer.contributions(scores.values)
+
+
+def test_contributions_sum_to_the_raw_score(explained: tuple[np.ndarray, np.ndarray]) -> None:
+    raw_score, contributions = explained
+    np.testing.assert_allclose(contributions.sum(1), raw_score, rtol=0, atol=1e-9)
+
+
+def test_one_row_alone_has_the_contributions_it_has_among_many(
+    scorer: Scorer, tables: dict[str, Columns], explained: tuple[np.ndarray, np.ndarray], bodies, as_of: dt.date
+) -> None:
+    alone = scorer.score(tables, np.array([bodies[7]["customer_id"]], object), np.array([to_day(as_of)], np.int32))
+    assert scorer.contributions(alone.values)[0].tobytes() == explained[1][7].tobytes()
+
+
+def drawn(features: tuple[Feature, ...], seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.3, len(features))
+
+
+@given(seed=st.integers(0, 10**6), most=st.integers(1, 8))
+def test_there_are_at_most_as_many_reasons_as_asked_for(features, seed: int, most: int) -> None:
+    assert len(principal_reasons(drawn(features, seed), features, FACTOR, most, "en")) <= most
+
+
+@given(seed=st.integers(0, 10**6))
+def test_the_worst_reason_comes_first(features, seed: int) -> None:
+    points = [reason.points for reason in principal_reasons(drawn(features, seed), features, FACTOR, 50, "en")]
+    assert points == sorted(points, reverse=True)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_a_sentence_is_said_once(features, seed: int) -> None:
+    said = [reason.reason for reason in principal_reasons(drawn(features, seed), features, FACTOR, 50, "en")]
+    assert len(said) == len(set(said))
+
+
+@given(seed=st.integers(0, 10**6))
+def test_the_points_of_a_reason_are_those_of_all_features_of_its_sentence(features, seed: int) -> None:
+    contributions = drawn(features, seed)
+    for reason in principal_reasons(contributions, features, FACTOR, 50, "en"):
+        total = sum(c for c, feature in zip(contributions, features, strict=True) if feature.reason == reason.reason)
+        assert reason.points == pytest.approx(total * FACTOR, abs=0.006)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_every_sentence_that_lowered_the_score_is_among_all_reasons(features, seed: int) -> None:
+    contributions = drawn(features, seed)
+    totals: dict[str, float] = {}
+    for contribution, feature in zip(contributions, features, strict=True):
+        totals[feature.reason] = totals.get(feature.reason, 0) + contribution
+    said = {reason.reason for reason in principal_reasons(contributions, features, FACTOR, 50, "en")}
+    assert said == {sentence for sentence, total in totals.items() if total > 0}
+
+
+@given(seed=st.integers(0, 10**6))
+def test_a_reason_names_only_features_that_raised_the_risk(features, seed: int) -> None:
+    contributions = dict(zip((feature.name for feature in features), drawn(features, seed), strict=True))
+    for reason in principal_reasons(np.array(list(contributions.values())), features, FACTOR, 50, "en"):
+        assert reason.features
+        assert all(contributions[name] > 0 for name in reason.features)
+
+
+def test_a_customer_whom_everything_helped_has_no_reason(features) -> None:
+    assert principal_reasons(np.full(len(features), -0.1), features, FACTOR, 4, "en") == ()
+
+
+def test_chinese_reasons_are_the_same_reasons(features) -> None:
+    contributions = drawn(features, 1)
+    english, chinese = (principal_reasons(contributions, features, FACTOR, 4, language) for language in ("en", "zh"))
+    assert [reason.features for reason in english] == [reason.features for reason in chinese]
+
+
+def test_chinese_reasons_are_in_chinese(features) -> None:
+    reasons = principal_reasons(drawn(features, 1), features, FACTOR, 4, "zh")
+    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in reason.reason) for reason in reasons)

@@ -1,0 +1,150 @@
+"""Replay: every decision comes out equal from the ledger alone, whatever changed since; a tampered one does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from configs.settings import Settings, load_product, product_toml
+from serving import access, champion
+from serving.api import DecideRequest
+from serving.ledger import Ledger, canonical
+from serving.live import Live
+from serving.replay import Replayed, replay
+from training.bundle import Bundle
+
+NAME = "consumer_platform"
+AT = "2026-02-28T00:00:00+00:00"
+
+
+def decide(live: Live, bodies: list[dict[str, Any]]) -> None:
+    for body in bodies:
+        asked = msgspec.json.decode(json.dumps(body), type=DecideRequest)
+        live.ask(live.scorers[NAME], live.question(asked), None).result(timeout=30)
+
+
+def change_policy(home: Path) -> None:
+    """A lender who is now willing to lose half as much."""
+    product = load_product(NAME, home)
+    policy = product.policy.model_copy(update={"loss_budget": product.policy.loss_budget / 2})
+    (home / "products").mkdir()
+    (home / "products" / f"{NAME}.toml").write_text(product_toml(product.model_copy(update={"policy": policy})))
+
+
+@pytest.fixture(scope="module")
+def settings(
+    tmp_path_factory: pytest.TempPathFactory,
+    furnish: Callable[[Path], Settings],
+    successor: Bundle,
+    bodies: list[dict[str, Any]],
+) -> Settings:
+    """A home in which ten customers were decided by one model and policy, then ten by another of both."""
+    made = furnish(tmp_path_factory.mktemp("replayed"))
+    access.create_key(made.home, "tests", "score")
+    first = Live(made, (NAME,))
+    decide(
+        first, [{**bodies[0], "language": "zh", "requested_amount": 77.7}, *bodies[1:9], {**bodies[9], "records": {}}]
+    )
+    champion.promote(first.ledger, successor, champion.current(first.ledger, NAME), "tests", "why", AT)
+    first.close()
+    change_policy(made.home)
+    second = Live(made, (NAME,))
+    decide(second, bodies[:10])
+    second.close()
+    return made
+
+
+def replayed(settings: Settings, home: Path | None = None) -> list[Replayed]:
+    ledger = Ledger(settings.stores.ledger)
+    try:
+        return list(replay(ledger, home or settings.home))
+    finally:
+        ledger.close()
+
+
+def test_every_decision_comes_out_equal(settings: Settings) -> None:
+    assert [item.equal for item in replayed(settings)] == [True] * 20
+
+
+def test_two_models_and_two_policies_were_replayed(settings: Settings) -> None:
+    ledger = Ledger(settings.stores.ledger)
+    answers = [record.body()["answer"] for record in ledger.records("decision")]
+    ledger.close()
+    assert len({(answer["model"], answer["policy"]) for answer in answers}) == 2
+
+
+def test_the_two_models_do_not_agree_on_anybody(settings: Settings) -> None:
+    ledger = Ledger(settings.stores.ledger)
+    answers = [record.body()["answer"] for record in ledger.records("decision")]
+    ledger.close()
+    assert all(answers[n]["default_probability"] < answers[10 + n]["default_probability"] for n in range(9))
+
+
+def another(value: Any) -> Any:
+    return value + 1 if isinstance(value, int | float) else "another"
+
+
+def tampered(settings: Settings, folder: Path, change: Callable[[dict[str, Any]], None]) -> Replayed:
+    """The verdict on the third decision after `change` had its body; the chain's own alarm is not what is tested."""
+    source = Path(settings.stores.ledger.removeprefix("sqlite:///"))
+    shutil.copy(source, folder / "ledger.db")
+    connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
+    connection.execute("DROP TRIGGER records_no_UPDATE")
+    where = "FROM records WHERE kind = 'decision' ORDER BY seq LIMIT 1 OFFSET 2"
+    seq, stored = connection.execute(f"SELECT seq, body {where}").fetchone()
+    body = json.loads(stored)
+    change(body)
+    connection.execute("UPDATE records SET body = ? WHERE seq = ?", (canonical(body), seq))
+    connection.close()
+    ledger = Ledger(f"sqlite:///{folder}/ledger.db")
+    try:
+        found = list(replay(ledger, settings.home))
+    finally:
+        ledger.close()
+    assert [item.equal for item in found[:2] + found[3:]] == [True] * 19
+    return found[2]
+
+
+def test_a_tampered_feature_is_reported(settings: Settings, tmp_path: Path) -> None:
+    def change(body: dict[str, Any]) -> None:
+        body["evidence"]["features"][0] = 123.0
+
+    assert tampered(settings, tmp_path, change).detail == "differs in its evidence"
+
+
+@pytest.mark.parametrize("field", ["limit", "grade", "decision", "default_probability", "points"])
+def test_a_tampered_answer_is_reported_by_its_field(settings: Settings, tmp_path: Path, field: str) -> None:
+    def change(body: dict[str, Any]) -> None:
+        body["answer"][field] = another(body["answer"][field])
+
+    assert tampered(settings, tmp_path, change).detail == f"differs in {field}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body["question"]["records"]["statements"][-1].update(balance=1e7),
+        lambda body: body["question"]["records"]["statements"][-1].update(balance="much"),
+        lambda body: body["question"].pop("as_of"),
+        lambda body: body.pop("question"),
+        lambda body: body["answer"].update(model="never-made"),
+        lambda body: body["answer"].update(policy="0" * 64),
+    ],
+)
+def test_a_tampered_question_or_version_is_reported_and_the_rest_replayed(
+    settings: Settings, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    assert not tampered(settings, tmp_path, change).equal
+
+
+def test_a_model_that_is_gone_is_reported(settings: Settings, tmp_path: Path) -> None:
+    found = replayed(settings, home=tmp_path)
+    assert {item.equal for item in found} == {False}
+    assert "not a model version" in found[0].detail

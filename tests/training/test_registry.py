@@ -1,0 +1,191 @@
+"""The registry: a run that tells everything about its model, and holds nothing that runs code when it is read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import pytest
+from matplotlib.figure import Figure
+
+from configs.settings import Settings
+from training import bundle as bundles
+from training import registry
+from training.bundle import Bundle, Parts
+from training.registry import MlflowClient, mlflow  # its door: imported by itself it would send usage data
+
+
+@pytest.fixture(scope="session")
+def bundle(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return bundles.load(bundles.write(parts, tmp_path_factory.mktemp("registered"), "2026-01-31"))
+
+
+@pytest.fixture(scope="session")
+def settings(
+    mlflow_home: Path, small_settings: Callable[..., Settings], in_mlflow: Callable[[Settings], Settings]
+) -> Settings:
+    return in_mlflow(small_settings(mlflow_home))
+
+
+def told(passed: bool = True) -> registry.Run:
+    figure = Figure()
+    figure.subplots().plot([0, 1])
+    trials = (
+        {"number": 0, "state": "complete", "log_loss": 0.31, "num_leaves": 12},
+        {"number": 1, "state": "pruned", "log_loss": None, "num_leaves": 30},
+        {"number": 2, "state": "complete", "log_loss": 0.29, "num_leaves": 7},
+    )
+    return registry.Run(
+        params={"num_leaves": 7, "long": "x" * 9000},
+        metrics={"auc": 0.75, "unknown": float("nan")},
+        trials=trials,
+        figures={"roc": figure},
+        page="<p>page</p>",
+        gate={"passed": passed, "checks": []},
+    )
+
+
+@pytest.fixture(scope="session")
+def run_id(bundle: Bundle, settings: Settings) -> str:
+    return registry.register(bundle, told(), settings)
+
+
+@pytest.fixture
+def client(settings: Settings) -> MlflowClient:
+    return MlflowClient(settings.stores.tracking)
+
+
+@pytest.fixture
+def run(run_id: str, client: MlflowClient) -> Any:
+    return client.get_run(run_id)
+
+
+@pytest.fixture
+def artifacts(run: Any) -> Path:
+    return Path(run.info.artifact_uri.removeprefix("file://"))
+
+
+def test_the_run_is_finished(run: Any) -> None:
+    assert run.info.status == "FINISHED"
+
+
+def test_the_run_has_the_parameters(run: Any) -> None:
+    assert run.data.params["num_leaves"] == "7"
+
+
+def test_a_parameter_too_long_for_the_store_is_cut(run: Any) -> None:
+    assert run.data.params["long"] == "x" * 500
+
+
+def test_the_run_has_the_metrics(run: Any) -> None:
+    assert run.data.metrics["auc"] == 0.75
+
+
+def test_a_metric_that_is_no_number_is_left_out(run: Any) -> None:
+    assert "unknown" not in run.data.metrics
+
+
+def test_the_run_names_its_product_bundle_and_gate(run: Any, bundle: Bundle) -> None:
+    tags = {name: run.data.tags[name] for name in ("product", "bundle", "gate_passed")}
+    assert tags == {"product": "made_up", "bundle": bundle.version, "gate_passed": "True"}
+
+
+def test_complete_trials_are_a_curve(run_id: str, run: Any, client: MlflowClient) -> None:
+    curve = client.get_metric_history(run_id, "trial_log_loss")
+    assert sorted((point.step, point.value) for point in curve) == [(0, 0.31), (2, 0.29)]
+
+
+def test_all_trials_are_a_table(artifacts: Path, run: Any) -> None:
+    table = json.loads((artifacts / "trials.json").read_text(encoding="utf-8"))
+    states = [row[table["columns"].index("state")] for row in table["data"]]
+    assert states == ["complete", "pruned", "complete"]
+
+
+@pytest.mark.parametrize("name", ["plots/roc.png", "validation.html", "gate.json", "bundle/manifest.json"])
+def test_the_run_keeps_what_people_look_at(artifacts: Path, name: str) -> None:
+    assert (artifacts / name).stat().st_size > 0
+
+
+def test_the_bundle_lies_beside_the_run_byte_for_byte(artifacts: Path, bundle: Bundle) -> None:
+    for path in bundle.folder.iterdir():
+        assert (artifacts / "bundle" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_version_is_the_challenger(client: MlflowClient, run_id: str, bundle: Bundle) -> None:
+    version = client.get_model_version_by_alias("made_up", "challenger")
+    assert version.tags["bundle"] == bundle.version
+
+
+def test_the_signature_has_every_feature_by_name(run_id: str, client: MlflowClient, bundle: Bundle) -> None:
+    version = client.get_model_version_by_alias("made_up", "challenger")
+    signature = mlflow.models.get_model_info(_uri(version)).signature
+    assert signature.inputs.input_names() == list(bundle.program.names)
+    assert signature.outputs is not None
+
+
+def test_the_registered_model_is_the_bundles_own(run_id: str, client: MlflowClient, bundle: Bundle) -> None:
+    version = client.get_model_version_by_alias("made_up", "challenger")
+    text = next(_folder(version).rglob("model.lgb")).read_text(encoding="utf-8")
+    assert lgb.Booster(model_str=text).model_to_string() == bundle.booster.model_to_string()
+
+
+def test_nothing_pickled_is_kept(run_id: str, mlflow_home: Path) -> None:
+    kept = [path for path in (mlflow_home / "mlflow-artifacts").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if path.suffix in (".pkl", ".pickle", ".joblib", ".cloudpickle")]
+    assert not [path for path in kept if path.read_bytes()[:2] in (b"\x80\x03", b"\x80\x04", b"\x80\x05")]
+
+
+def test_a_second_model_takes_the_alias_and_the_first_stays(
+    run_id: str, bundle: Bundle, settings: Settings, client: MlflowClient
+) -> None:
+    before = client.get_model_version_by_alias("made_up", "challenger").version
+    other = registry.register(bundle, told(passed=False), settings)
+    after = client.get_model_version_by_alias("made_up", "challenger")
+    assert (other != run_id, int(after.version)) == (True, int(before) + 1)
+    assert client.get_run(other).data.tags["gate_passed"] == "False"
+    assert client.get_model_version("made_up", before).tags["bundle"] == bundle.version
+
+
+def test_the_champion_is_mirrored_by_its_bundle(run_id: str, bundle: Bundle, settings: Settings) -> None:
+    assert registry.mirror_champion("made_up", bundle.version, settings.stores.tracking)
+    version = MlflowClient().get_model_version_by_alias("made_up", "champion")
+    assert version.tags["bundle"] == bundle.version
+
+
+def test_a_bundle_that_mlflow_does_not_know_moves_no_alias(run_id: str, settings: Settings) -> None:
+    assert not registry.mirror_champion("made_up", "made_up-20200101-0000000000", settings.stores.tracking)
+
+
+def test_a_run_that_breaks_off_is_marked_as_failed(
+    bundle: Bundle, settings: Settings, client: MlflowClient, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Any) -> str:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(registry, "_log_model", fails)
+    with pytest.raises(OSError, match="no space"):
+        registry.register(bundle, told(), settings)
+    newest = client.search_runs([client.get_run(run_id).info.experiment_id])[0]
+    assert newest.info.status == "FAILED"
+
+
+def test_no_usage_data_are_sent() -> None:
+    from mlflow.telemetry import get_telemetry_client
+    from mlflow.telemetry.utils import is_telemetry_disabled
+
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert is_telemetry_disabled()
+    assert get_telemetry_client() is None
+
+
+def _uri(version: Any) -> str:
+    return f"models:/{version.name}/{version.version}"
+
+
+def _folder(version: Any) -> Path:
+    return Path(mlflow.artifacts.download_artifacts(_uri(version)))

@@ -1,0 +1,238 @@
+"""Tuning: the same study each time, taken up where it stopped, folds by customer. Optuna and its SQLite are real."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from configs.errors import Refusal
+from configs.settings import Settings, Training
+from training import tune
+from training.dataset import Dataset
+from training.tune import Tuned, search
+
+TRIALS = 6
+KILLED_IN = 3  # the trial in which the process dies: so many are finished before
+
+
+@pytest.fixture(scope="session")
+def data(numbers: Callable[..., Dataset]) -> Dataset:
+    return numbers(600)
+
+
+@pytest.fixture(scope="session")
+def quick(small_settings: Callable[..., Settings], tmp_path_factory: pytest.TempPathFactory) -> Training:
+    return small_settings(tmp_path_factory.mktemp("tune"), trials=TRIALS, folds=3, max_rounds=25, threads=1).training
+
+
+def tuned(data: Dataset, settings: Training, folder: Path, told: list[int] | None = None) -> Tuned:
+    return search(
+        data,
+        settings,
+        f"sqlite:///{folder}/optuna.db",
+        "study",
+        lambda done, _, __: told.append(done) if told is not None else None,
+    )
+
+
+@pytest.fixture(scope="session")
+def whole(data: Dataset, quick: Training, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """A study that ran from beginning to end."""
+    return tuned(data, quick, tmp_path_factory.mktemp("whole"))
+
+
+def test_the_same_seed_finds_the_same_parameters(data: Dataset, quick: Training, whole: Tuned, tmp_path: Path) -> None:
+    assert tuned(data, quick, tmp_path) == whole
+
+
+def test_another_seed_tries_other_parameters(data: Dataset, quick: Training, whole: Tuned, tmp_path: Path) -> None:
+    other = tuned(data, quick.model_copy(update={"seed": 8, "trials": 2}), tmp_path)
+    assert other.trials[1]["learning_rate"] != whole.trials[1]["learning_rate"]
+
+
+def test_the_best_is_the_least_loss_of_all_complete_trials(whole: Tuned) -> None:
+    losses = [trial["log_loss"] for trial in whole.trials if trial["state"] == "complete"]
+    assert whole.log_loss == min(losses)
+
+
+def test_the_first_trial_is_the_known_good_start(whole: Tuned) -> None:
+    assert whole.trials[0].items() >= tune._FIRST_TRIAL.items()
+
+
+def test_the_known_good_start_asks_no_more_of_a_leaf_than_the_rows_can_fill(whole: Tuned) -> None:
+    assert whole.trials[0]["min_data_in_leaf"] == 20  # a thirtieth of 600 rows
+
+
+def test_with_many_rows_the_known_good_start_fills_leaves_of_sixty(
+    numbers: Callable[..., Dataset], quick: Training, tmp_path: Path
+) -> None:
+    one = quick.model_copy(update={"trials": 1, "max_rounds": 2})
+    assert tuned(numbers(3000), one, tmp_path).params["min_data_in_leaf"] == 60
+
+
+def test_trees_are_counted_within_the_rounds_allowed(whole: Tuned, quick: Training) -> None:
+    assert 1 <= whole.rounds <= quick.max_rounds
+
+
+def test_a_finished_study_runs_nothing_again(data: Dataset, quick: Training, tmp_path: Path) -> None:
+    few = quick.model_copy(update={"trials": 2})
+    first = tuned(data, few, tmp_path)
+    told: list[int] = []
+    assert tuned(data, few, tmp_path, told) == first
+    assert told == []
+
+
+def test_a_study_asked_for_more_runs_only_what_is_missing(
+    data: Dataset, quick: Training, whole: Tuned, tmp_path: Path
+) -> None:
+    tuned(data, quick.model_copy(update={"trials": 2}), tmp_path)
+    told: list[int] = []
+    assert tuned(data, quick, tmp_path, told) == whole
+    assert told == [3, 4, 5, 6]
+
+
+@pytest.fixture(scope="session")
+def killed(data: Dataset, quick: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study whose process was killed with -9 in the middle of a trial."""
+    folder = tmp_path_factory.mktemp("killed")
+    arrays = {"matrix": data.matrix, "defaulted": data.defaulted, "as_of": data.as_of}
+    np.savez(folder / "data.npz", customer_id=data.customer_id.astype(str), **arrays)
+    (folder / "settings.json").write_text(quick.model_dump_json(), encoding="utf-8")
+    child = subprocess.run([sys.executable, "-c", _CHILD, str(folder)], capture_output=True, text=True, timeout=100)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    return folder
+
+
+_CHILD = textwrap.dedent(f"""
+    import os, signal, sys
+    from pathlib import Path
+    import numpy as np
+    from configs.settings import ColumnSpec, Training
+    from features.catalogue import column_features, compile_program
+    from training import tune
+    from training.dataset import Dataset
+
+    folder = Path(sys.argv[1])
+    kept = np.load(folder / "data.npz")
+    specs = [ColumnSpec(name=n, risk=r) for n, r in (("debt", "rises"), ("income", "falls"), ("noise", "unknown"))]
+    specs.append(ColumnSpec(name="town", kind="category"))
+    program = compile_program(tuple(column_features(specs, {{"town": ["Bonn", "Köln", "Ulm"]}})))
+    data = Dataset(
+        program, kept["matrix"], kept["defaulted"], kept["customer_id"].astype(object), kept["as_of"], 0
+    )
+    settings = Training.model_validate_json((folder / "settings.json").read_text(encoding="utf-8"))
+    trained, train = [0], tune.lgb.train
+
+    def dies(*arguments, **named):
+        trained[0] += 1
+        if finished and finished[-1] == {KILLED_IN}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return train(*arguments, **named)
+
+    finished = []
+    tune.lgb.train = dies
+    url = f"sqlite:///{{folder}}/optuna.db"
+    tune.search(data, settings, url, "study", lambda done, wanted, best: finished.append(done))
+""")
+
+
+@pytest.fixture(scope="session")
+def resumed(data: Dataset, quick: Training, killed: Path) -> tuple[Tuned, list[int]]:
+    """That study taken up again, and the trials that this took."""
+    told: list[int] = []
+    return tuned(data, quick, killed, told), told
+
+
+def test_a_study_killed_in_the_middle_runs_only_the_trials_that_are_missing(resumed: tuple[Tuned, list[int]]) -> None:
+    assert resumed[1] == [4, 5, 6]
+
+
+def test_the_trial_that_was_killed_stays_on_record(resumed: tuple[Tuned, list[int]]) -> None:
+    assert [trial["state"] for trial in resumed[0].trials].count("running") == 1
+
+
+def test_a_study_that_was_killed_ends_where_it_would_have_ended(resumed: tuple[Tuned, list[int]], whole: Tuned) -> None:
+    found = resumed[0]
+    assert (found.params, found.rounds, found.log_loss) == (whole.params, whole.rounds, whole.log_loss)
+
+
+def test_a_study_killed_in_its_first_trial_still_starts_from_the_known_good_one(
+    data: Dataset, quick: Training, tmp_path: Path
+) -> None:
+    # What a kill leaves: the first trial, running for ever.
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/optuna.db", study_name="study", direction="minimize")
+    study.ask()
+    resumed = tuned(data, quick.model_copy(update={"trials": 1}), tmp_path)
+    assert resumed.params.items() >= tune._FIRST_TRIAL.items()
+
+
+def test_no_customer_is_on_both_sides_of_a_fold(data: Dataset, quick: Training) -> None:
+    for learned, judged in tune._Objective(data, quick).folds:
+        assert not set(_customers(data, learned.get_data())) & set(_customers(data, judged.get_data()))
+
+
+def test_the_folds_judge_every_row_once(data: Dataset, quick: Training) -> None:
+    folds = tune._Objective(data, quick).folds
+    judged = np.concatenate([judged.get_data() for _, judged in folds])
+    assert sorted(map(bytes, judged)) == sorted(map(bytes, data.matrix))
+
+
+def _customers(data: Dataset, matrix: np.ndarray) -> list[str]:
+    owner = {bytes(row): customer for row, customer in zip(data.matrix, data.customer_id, strict=True)}
+    return [owner[bytes(row)] for row in matrix]
+
+
+def test_a_trial_that_lags_behind_is_recorded_as_pruned(
+    data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([1.0] * 3 * 4 + [2.0] * 3)  # four trials to know a median by, then one worse than it
+    monkeypatch.setattr(tune.lgb, "train", lambda *_, **__: _Fitted(next(losses)))
+    trials = tuned(data, quick.model_copy(update={"trials": 5}), tmp_path).trials
+    assert [trial["state"] for trial in trials] == ["complete"] * 4 + ["pruned"]
+
+
+def test_the_loss_of_a_pruned_trial_is_not_told_as_if_of_all_folds(
+    data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first folds are easy: the pruned trial's mean so far lies below the best trial's mean of all.
+    losses = iter([0.1, 0.1, 9.0] * 4 + [0.2, 0.2])
+    monkeypatch.setattr(tune.lgb, "train", lambda *_, **__: _Fitted(next(losses)))
+    found = tuned(data, quick.model_copy(update={"trials": 5}), tmp_path)
+    assert found.trials[-1]["state"] == "pruned"
+    assert found.trials[-1]["log_loss"] is None
+    assert found.log_loss == pytest.approx(9.2 / 3)
+
+
+class _Fitted:
+    """What the objective reads of a booster."""
+
+    best_iteration = 5
+
+    def __init__(self, loss: float) -> None:
+        self.best_score = {"valid_0": {"binary_logloss": loss}}
+
+
+def test_no_trial_in_the_time_allowed_is_refused_with_the_way_out(
+    data: Dataset, quick: Training, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal, match=r"no trial finished within 1e-09 s; raise training.timeout_seconds"):
+        tuned(data, quick.model_copy(update={"timeout_seconds": 1e-9}), tmp_path)
+
+
+def test_the_losses_are_those_of_trees_trained_without_the_judged_rows(data: Dataset, quick: Training) -> None:
+    # Labels drawn at random cannot be foretold: out of fold no trial beats the entropy of the base rate by much.
+    rng = np.random.default_rng(1)
+    noise = data.take(np.arange(len(data)))
+    noise.defaulted[:] = rng.random(len(data)) < 0.5
+    objective = tune._Objective(noise, quick)
+    study = optuna.create_study(direction="minimize")
+    study.optimize(objective, n_trials=3)
+    assert study.best_value > np.log(2) - 0.02
