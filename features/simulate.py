@@ -7,12 +7,14 @@ the true PD of a customer at a date is exact: a recursion over the chain, not an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy.special import expit
 from scipy.stats import binom
 
@@ -43,6 +45,7 @@ class Scenario:
     income_weight_after: float = 1.3
     concept_change_month: int = 10_000
     new_share: float = 0.2
+    first_customer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,10 @@ def simulate(scenario: Scenario) -> Portfolio:
     default_month = _defaults(hazards, paths, joined, rng)
     true_pd = _true_pd(scenario, hazards, transition, paths, joined, default_month)
     months = pd.date_range(scenario.first_month, periods=scenario.months, freq="ME")
-    ids = np.array([f"{'F' if scenario.companies else 'P'}{i:07d}" for i in range(scenario.customers)], object)
+    ids = np.array(
+        [f"{'F' if scenario.companies else 'P'}{scenario.first_customer + i:08d}" for i in range(scenario.customers)],
+        object,
+    )
     seen = _Seen(scenario, ids, values[paths[0]], values[paths[1]], joined, default_month, rng)
     return Portfolio(seen.tables(), ids, months, joined, default_month, true_pd, scenario.window_months)
 
@@ -384,14 +390,46 @@ def _days_past_due(missed: np.ndarray) -> np.ndarray:
     return late
 
 
-def write(portfolio: Portfolio, folder: Path) -> dict[str, int]:
-    """Write the tables, outcomes every third month, and the truth, as parquet; the rows of each file by path."""
+def write(
+    scenario: Scenario, folder: Path, progress: Callable[[int, int], None], customers_each: int = 20_000
+) -> dict[str, int]:
+    """Write a portfolio of any size as parquet, `customers_each` in memory at a time; the rows of each file by path.
+
+    Beside the raw tables: `outcomes` of every third month, and `truth` (the same with the true PD, for judges only).
+    Parts draw from seeds of their own, so a portfolio of one part is `simulate(scenario)` and a larger one is not.
+    `progress` hears of (customers written, customers wanted). Files are renamed into place when all are whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    writers: dict[str, pq.ParquetWriter] = {}
+    rows: dict[str, int] = {}
+    try:
+        for first in range(0, scenario.customers, customers_each):
+            count = min(customers_each, scenario.customers - first)
+            seed = (
+                scenario.seed
+                if first == 0
+                else int(np.random.SeedSequence([scenario.seed, first]).generate_state(1)[0])
+            )
+            part = simulate(
+                replace(scenario, customers=count, seed=seed, first_customer=scenario.first_customer + first)
+            )
+            for name, frame in _files(part).items():
+                table = pa.Table.from_pandas(frame.sort_values("customer_id", kind="stable"), preserve_index=False)
+                if name not in writers:
+                    writers[name] = pq.ParquetWriter(folder / f".{name}.parquet.unfinished", table.schema)
+                writers[name].write_table(table)
+                rows[name] = rows.get(name, 0) + len(frame)
+            progress(first + count, scenario.customers)
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return {str(_finished(folder, name)): count for name, count in rows.items()}
+
+
+def _files(portfolio: Portfolio) -> dict[str, pd.DataFrame]:
     outcomes = portfolio.outcomes(range(0, len(portfolio.month_ends), 3))
-    frames = {**portfolio.tables, "outcomes": outcomes.drop(columns="true_pd"), "truth": outcomes}
-    written = {}
-    for name, frame in frames.items():
-        path = folder / f"{name}.parquet"
-        frame.to_parquet(path, index=False)
-        written[str(path)] = len(frame)
-    return written
+    return {**portfolio.tables, "outcomes": outcomes.drop(columns="true_pd"), "truth": outcomes}
+
+
+def _finished(folder: Path, name: str) -> Path:
+    return (folder / f".{name}.parquet.unfinished").replace(folder / f"{name}.parquet")
