@@ -362,8 +362,9 @@ def _retrain(arguments: Arguments) -> int:
 def _decisions_verify(arguments: Arguments) -> int:
     from serving.ledger import Ledger, LedgerError
 
+    ledger = Ledger(_settings(arguments).stores.ledger)
     try:
-        count, head = Ledger(_settings(arguments).stores.ledger).verify()
+        count, head = ledger.verify()
     except LedgerError as error:
         raise Refusal(str(error)) from None
     _show(arguments, {"records": count, "head": head}, f"{count:,} records, every hash holds; head {head}")
