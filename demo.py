@@ -26,7 +26,7 @@ from tqdm import tqdm
 from configs.errors import CreditloopError, InputError
 from configs.settings import Product, Settings, load_product, load_settings
 from creditloop import Console, require_simulated
-from features import faults, outcome, sources
+from features import faults, load, outcome
 from features.contracts import TABLES, Columns, to_day
 from features.simulate import Portfolio, Scenario, simulate
 from monitoring import watch, windows
@@ -115,7 +115,7 @@ def _begin(settings: Settings, name: str, customers: int, seed: int) -> Story:
 
 def _tables(story: Story, months: Sequence[int]) -> dict[str, Columns]:
     outcomes = story.portfolio.outcomes(months).drop(columns="true_pd")
-    return sources.check_tables({**story.portfolio.tables, "outcomes": outcomes}, story.product, "simulation")
+    return load.check_tables({**story.portfolio.tables, "outcomes": outcomes}, story.product, "simulation")
 
 
 def _day(story: Story, month: int) -> int:

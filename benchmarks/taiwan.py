@@ -21,8 +21,10 @@ from tqdm import tqdm
 
 from benchmarks.common import keep
 from configs.settings import load_product, load_settings
-from features import sources, uci_default
+from features import uci_default
 from features.contracts import to_day
+from features.load import load
+from features.sources import open_source
 from training import dataset, pipeline
 from training.dataset import Dataset, Split
 from training.scaling import make_scale
@@ -40,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings(Path(home), {"training": {"trials": arguments.trials}})
         product = load_product("uci_default", Path(home))
-        tables = sources.load_tables(arguments.data, product)
+        tables = load(open_source([str(arguments.data)], product.reader), product).tables
         data = dataset.assemble(product, tables, to_day(dt.date(2006, 1, 1)))
         raw = raw_columns(arguments.data, data)
         ours, theirs = np.zeros(len(data)), np.zeros(len(data))

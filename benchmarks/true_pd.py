@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks.common import keep
 from configs.settings import load_product, load_settings
-from features import matrix, sources
+from features import load, matrix
 from features.contracts import to_day
 from features.simulate import Scenario, simulate
 from training import dataset, pipeline
@@ -61,7 +61,7 @@ def one_seed(name: str, customers: int, trials: int, seed: int) -> pd.DataFrame:
         product = load_product(name, Path(home))
         portfolio = simulate(Scenario(customers, seed, companies="invoices" in product.tables))
         outcomes = portfolio.outcomes(range(0, TRAINED - 11, 2)).drop(columns="true_pd")
-        tables = sources.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
+        tables = load.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
         data = dataset.assemble(product, tables, to_day(portfolio.month_ends[TRAINED].date()))
         split = dataset.split(data, settings.training)
         model = pipeline.make(split, settings.training, settings.stores.studies, "study", lambda *_: None)

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,6 +61,12 @@ class Stores(Frozen):
     tracking: str
     studies: str
     ledger: str
+
+
+class Data(Frozen):
+    """How much of a table may be bad."""
+
+    quarantine_share: Share
 
 
 class Training(Frozen):
@@ -121,6 +128,7 @@ class Settings(Frozen):
 
     home: Path
     stores: Stores
+    data: Data
     training: Training
     gate: Gate
     serving: Serving
@@ -208,11 +216,17 @@ class Product(Frozen):
     def denied(self) -> frozenset[str]:
         """Names that are never features: protected attributes of its jurisdictions, and what it denies itself."""
         protected = read_toml(HERE / "protected.toml")
-        return frozenset(self.deny).union(*(protected[place]["attributes"] for place in self.jurisdictions))
+        plain = filter(None, map(plain_name, self.deny))
+        return frozenset(self.deny).union(plain, *(protected[place]["attributes"] for place in self.jurisdictions))
 
     def digest(self) -> str:
         """SHA-256 over everything the file says, so a decision can name the policy it was made under."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def plain_name(name: str) -> str:
+    """Lower case letters and digits, joined by underscores."""
+    return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
 
 
 def masterscale_problems(grades: tuple[Grade, ...]) -> list[str]:

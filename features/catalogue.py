@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from configs.errors import ConfigError, nearest
-from configs.settings import ColumnSpec, Product
+from configs.settings import ColumnSpec, Product, plain_name
 from features import behavioral, bureau, financial, kernel, management, operating
 from features.contracts import Columns, Text
 from features.declaration import Constant, Expression, Feature, Operation, Series, Statistic
@@ -94,8 +94,8 @@ def product_features(product: Product, categories: Mapping[str, Sequence[str]]) 
     """
     flat = column_features(product.columns, categories) if "column" in product.groups else []
     declared = [item for item in DECLARED if item.group in product.groups and _tables_of(item) <= set(product.tables)]
-    denied = product.denied()
-    features = [item for item in (*declared, *flat) if item.name not in denied]
+    denied = product.denied()  # `Marital Status` is marital_status
+    features = [item for item in (*declared, *flat) if not denied & {item.name, plain_name(item.name)}]
     if not features:
         raise ConfigError(f"{product.name}: no feature is left; check groups, tables, columns and deny")
     clash = sorted({item.name for item in declared} & {item.name for item in flat})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +12,11 @@ import pandas as pd
 
 from configs.errors import DataError, listed, nearest
 from features import kernel
-from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, iso, with_known_time
+from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, iso, to_day, with_known_time
 
 _FEW = 1000
+_FIRST_DAY, _LAST_DAY = to_day(dt.date.min), to_day(dt.date.max)
+_LARGEST_WHOLE = 2.0**53  # beyond it a float does not hold every whole number
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class Breach:
         more = f" ({len(self.rows):,} rows like it)" if len(self.rows) > 1 else ""
         where = f"column {self.column!r}, row" if self.column else "row"
         return f"{where} {first_row + int(self.rows[0]) + 1}: {self.reason.format(got=self.got)}{more}"
+
+    def rule(self) -> str:
+        """The rule that is broken, without what the first row holds."""
+        return re.sub(r"(, got|:) \{got\}$", "", self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +56,12 @@ class Checked:
     def quarantine(self, first_row: int = 0) -> pd.DataFrame:
         """One line for each breach of each row set aside: table, row (from 1), column, reason."""
         lines = [
-            (self.table, first_row + int(row) + 1, breach.column, breach.reason.partition(" {got}")[0].rstrip(","))
+            (self.table, first_row + int(row) + 1, breach.column, breach.rule())
             for breach in self.breaches
             for row in breach.rows
         ]
-        return pd.DataFrame(lines, columns=["table", "row", "column", "reason"]).sort_values("row", ignore_index=True)
+        frame = pd.DataFrame(lines, columns=["table", "row", "column", "reason"]).astype({"row": np.int64})
+        return frame.sort_values("row", kind="stable", ignore_index=True)
 
 
 def check_frame(table: Table, frame: pd.DataFrame, source: str) -> Columns:
@@ -173,7 +182,17 @@ def _as_text(values: pd.Series, empty: np.ndarray) -> Text:
         codes = np.array(values.cat.codes, np.int32)
         kept = values.cat.categories.to_numpy(object)
         return Text(np.where(np.append(kept == "", False)[codes], -1, codes), kept)
+    if pd.api.types.is_float_dtype(values):
+        values = _whole(values)
     return Text.of(values.astype(object).where(~empty, "").astype(str).tolist())
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    """Whole numbers that a missing one among them has made floats, as whole numbers again: the id 7.0 is 7."""
+    numbers = values.to_numpy(np.float64, na_value=np.nan)
+    present = numbers[~np.isnan(numbers)]
+    whole = (np.abs(present) < _LARGEST_WHOLE) & (present == np.floor(present))
+    return pd.Series(pd.array(numbers, "Int64"), values.index) if whole.all() else values
 
 
 def _as_numbers(values: pd.Series) -> np.ndarray:
@@ -193,8 +212,8 @@ def _as_days(values: pd.Series, empty: np.ndarray) -> tuple[np.ndarray, np.ndarr
         moments = values
     else:
         moments = pd.to_datetime(values.where(~empty, None), errors="coerce", format="ISO8601", utc=True)
-    unknown = np.array(moments.isna())
     days = moments.to_numpy("datetime64[D]").astype(np.int64)
+    unknown = (days < _FIRST_DAY) | (days > _LAST_DAY)  # what is no moment lies far before
     return np.where(unknown, NEVER, days).astype(np.int32), unknown & ~empty
 
 

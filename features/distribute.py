@@ -24,11 +24,13 @@ def matrices(
     as_of: np.ndarray,
     quarantine_share: float = 0.0,
     customers_each: int = CUSTOMERS_EACH,
+    answer_seconds: float = 10.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(positions, matrix of those rows) of each part as workers finish them, in any order.
 
     Workers open `places` themselves, so they must reach the same folders or database, and run this release. Raises
-    InputError where the scheduler does not answer or its program is another, DataError as `load` does.
+    InputError where the scheduler does not answer within `answer_seconds` or its program is another, DataError as
+    `load` does.
     """
     try:
         from dask.distributed import Client, as_completed
@@ -36,8 +38,8 @@ def matrices(
         raise InputError("a scheduler was named, and Dask is not installed: pip install 'creditloop[dask]'") from None
     described = tuple(_frozen(describe(item)) for item in program.features)
     try:
-        client = Client(scheduler, timeout=10, set_as_default=False)
-    except OSError as error:
+        client = Client(scheduler, timeout=answer_seconds, set_as_default=False)
+    except (OSError, ValueError) as error:  # no answer, or no address
         raise InputError(f"{scheduler}: no Dask scheduler answers there: {error}") from None
     with client:
         ahead = parts(customer_id, customers_each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,11 @@ import pandas as pd
 from configs.errors import CreditloopError, DataError
 
 
-def read_file(path: Path) -> pd.DataFrame:
-    """One parquet, CSV (any usual separator) or ARFF file as a frame; DataError where it cannot be read."""
+def read_file(path: Path, text: Iterable[str] = ()) -> pd.DataFrame:
+    """One parquet, CSV (any usual separator) or ARFF file as a frame; DataError where it cannot be read.
+
+    The columns named in `text` are not taken for numbers in a CSV: 007 is not 7.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     if path.stat().st_size == 0:
@@ -21,7 +25,7 @@ def read_file(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if path.suffix == ".arff":
             return _read_arff(path)
-        return pd.read_csv(path, sep=_separator(path), low_memory=False, dtype_backend="numpy_nullable")
+        return _read_csv(path, text)
     except CreditloopError:
         raise
     except (ValueError, OSError, NotImplementedError, StopIteration) as error:  # pandas, pyarrow and scipy
@@ -32,9 +36,22 @@ def _reason(error: Exception) -> str:
     return str(error) or "it ends too early"
 
 
-def _separator(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
+def _read_csv(path: Path, text: Iterable[str]) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         head = lines.readline()
+    separator = _separator(head)
+    names = next(csv.reader([head], delimiter=separator), [])
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:  # pandas would call the second x.1
+        raise DataError(f"{path}: the header names a column twice: {', '.join(twice)}")
+    kinds = dict.fromkeys(text, "string")
+    frame = pd.read_csv(path, sep=separator, low_memory=False, dtype=kinds, dtype_backend="numpy_nullable")
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas would shift every column by one
+        raise DataError(f"{path}: the rows have more fields than the header ({len(names)})")
+    return frame
+
+
+def _separator(head: str) -> str:
     try:
         return csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
     except csv.Error:

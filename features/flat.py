@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError, listed, nearest
-from configs.settings import ColumnSpec, Product, flat_product, load_product, product_toml
+from configs.settings import ColumnSpec, Product, flat_product, load_product, plain_name, product_toml
 from features.contracts import Columns
 from features.files import read_file
 from features.load import check_tables
@@ -40,7 +39,7 @@ def read_flat(
     Numbers stay numbers, text becomes categories, column names become plain (`net profit / sales` ->
     `net_profit_sales`). Raises DataError for a missing or unusable label, id or time, repeated ids, or infinities.
     """
-    frame = read_file(path)
+    frame = read_file(path, [id_column] if id_column else [])
     if not len(frame):
         raise DataError(f"{path}: no rows below the header")
     _require(path, frame, label, id_column, time_column)
@@ -127,7 +126,7 @@ def _plain_names(names: Iterable[Any]) -> list[str]:
     """Names fit for a JSON key and a feature: lower case letters, digits, underscores; unique."""
     plain: list[str] = []
     for name in names:
-        base = re.sub(r"[^0-9a-z]+", "_", str(name).lower()).strip("_") or "column"
+        base = plain_name(str(name)) or "column"
         base = f"column_{base}" if base[0].isdigit() else base
         base = f"{base}_value" if base in ("customer_id", "date", "known_time") else base
         numbered = (f"{base}_{count}" for count in itertools.count(2))

@@ -63,7 +63,7 @@ def load(
             problems.append(str(error))
     if problems:
         raise DataError("\n".join(problems))
-    aside = pd.concat([checked.quarantine() for checked in found], ignore_index=True) if found else pd.DataFrame()
+    aside = pd.concat([checked.quarantine() for checked in found or [Checked("", {}, 0, ())]], ignore_index=True)
     return Loaded({checked.table: checked.columns for checked in found}, aside)
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from configs.settings import Product
 from features import matrix
@@ -28,7 +29,7 @@ class Part:
 
 def parts(customer_id: np.ndarray, customers_each: int = CUSTOMERS_EACH) -> list[Part]:
     """All questions, cut into ranges of at most `customers_each` customers, in the order of their ids."""
-    ids, place = np.unique(customer_id.astype(str), return_inverse=True)
+    place, ids = pd.factorize(customer_id, sort=True)
     order = np.argsort(place, kind="stable")
     starts = range(0, len(ids), customers_each)
     bounds = np.searchsorted(place[order], [*starts, len(ids)])

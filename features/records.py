@@ -21,7 +21,7 @@ def record_type(table: Table) -> type[msgspec.Struct]:
         if name == "customer_id":
             continue
         annotation = _json_type(column)
-        optional = not column.required or name == table.event == "date"
+        optional = not column.required or (table.name == "facts" and name == "date")
         fields.append((name, annotation | None, None) if optional else (name, annotation))
     struct_name = f"{table.name.title().rstrip('s')}Record"
     return msgspec.defstruct(struct_name, fields, frozen=True, kw_only=True, forbid_unknown_fields=True)

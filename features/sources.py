@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
@@ -14,14 +15,17 @@ import sqlalchemy as sa
 
 from configs.errors import DataError
 from features import uci_default
+from features.contracts import TABLES
 from features.files import read_file
 
 _COLLATION = {"postgresql": "C", "sqlite": "BINARY"}  # ids are ordered by bytes, as Python orders them
+_TEXT = ("customer_id", *sorted({n for table in TABLES.values() for n, c in table.columns.items() if c.kind == "text"}))
+_NULLABLE = {kind: pd.Int64Dtype() for kind in (pa.int64(), pa.int32())}.get  # a gap must not make ids floats
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Customers whose id, as text, lies in [low, high); None is open."""
+    """Customers whose id, as text, lies in [low, high); None is open. Rows without an id go with the lowest."""
 
     low: str | None = None
     high: str | None = None
@@ -38,6 +42,9 @@ class Source(Protocol):
 
     def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
         """The rows of a table about these customers. Raises DataError where it cannot be read."""
+
+    def customers(self, table: str) -> np.ndarray:
+        """The distinct ids of a table, as text, in no order."""
 
     def told(self) -> str:
         """Where this is, for messages; never a password."""
@@ -59,8 +66,19 @@ class Folder:
         """Of parquet only the row groups are read that can hold the customers; a CSV is read whole each time."""
         path = next((p for p in (self.path / f"{table}.parquet", self.path / table) if p.exists()), None)
         if path is None:
-            return _within(read_file(self.path / f"{table}.csv"), customers)
+            return _within(read_file(self.path / f"{table}.csv", _TEXT), customers)
         return read_parquet(path, customers)
+
+    def customers(self, table: str) -> np.ndarray:
+        """The distinct ids of a table; of parquet only that column is read."""
+        path = next((p for p in (self.path / f"{table}.parquet", self.path / table) if p.exists()), None)
+        if path is None:
+            return _distinct(self.read(table))
+        try:
+            column = arrow_dataset.dataset(path, format="parquet").to_table(columns=["customer_id"]).column(0)
+        except (ValueError, OSError, NotImplementedError) as error:
+            raise DataError(f"{path}: not readable as parquet: {error}") from None
+        return column.unique().cast(pa.string()).drop_null().to_numpy(zero_copy_only=False).astype(object)
 
     def told(self) -> str:
         """The path."""
@@ -72,7 +90,13 @@ def read_parquet(path: Path, customers: Range = ALL) -> pd.DataFrame:
     try:
         data = arrow_dataset.dataset(path, format="parquet")
         table = data.to_table(filter=_filter(data.schema, customers))
-        return table.to_pandas(strings_to_categorical=True, date_as_object=False, split_blocks=True, self_destruct=True)
+        return table.to_pandas(
+            strings_to_categorical=True,
+            date_as_object=False,
+            split_blocks=True,
+            self_destruct=True,
+            types_mapper=_NULLABLE,
+        )
     except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are of these kinds
         raise DataError(f"{path}: not readable as parquet: {error}") from None
 
@@ -84,23 +108,28 @@ def _filter(schema: pa.Schema, customers: Range) -> Any:
     column = arrow_dataset.field("customer_id")
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         column = column.cast(pa.string())
-    bounds = []
-    if customers.low is not None:
-        bounds.append(column >= customers.low)
-    if customers.high is not None:
-        bounds.append(column < customers.high)
-    return bounds[0] if len(bounds) == 1 else bounds[0] & bounds[1]
+    if customers.low is None:
+        return column.is_null() | (column < customers.high)
+    from_low = column >= customers.low
+    return from_low if customers.high is None else from_low & (column < customers.high)
+
+
+def _distinct(frame: pd.DataFrame) -> np.ndarray:
+    if "customer_id" not in frame.columns:
+        return np.empty(0, object)
+    return frame["customer_id"].dropna().astype(str).unique().astype(object)
 
 
 def _within(frame: pd.DataFrame, customers: Range) -> pd.DataFrame:
     if customers == ALL or "customer_id" not in frame.columns:
         return frame
-    ids = frame["customer_id"].astype(str)
-    kept = pd.Series(True, index=frame.index)
+    ids = frame["customer_id"]
+    ids = ids.astype(object).where(ids.notna(), "").astype(str)  # the empty text sorts before every id
+    kept = np.ones(len(frame), bool)
     if customers.low is not None:
-        kept &= ids >= customers.low
+        kept &= (ids >= customers.low).to_numpy()
     if customers.high is not None:
-        kept &= ids < customers.high
+        kept &= (ids < customers.high).to_numpy()
     return frame[kept]
 
 
@@ -108,45 +137,68 @@ class Database:
     """Tables of a SQL database, by SQLAlchemy URL."""
 
     def __init__(self, url: str) -> None:
+        at = _parsed(url)
+        self._told = at.render_as_string(hide_password=True)
+        if at.get_backend_name() == "sqlite" and not Path(at.database or "").is_file():
+            raise DataError(f"{self._told}: no such file")  # SQLite would make an empty one
         try:
-            self._engine = sa.create_engine(url)
-            self._names = sa.inspect(self._engine).get_table_names()
+            self._engine = sa.create_engine(at, poolclass=sa.NullPool)
+            inspector = sa.inspect(self._engine)
+            self._names = [*inspector.get_table_names(), *inspector.get_view_names()]
         except (sa.exc.SQLAlchemyError, ImportError) as error:
-            raise DataError(f"{_without_password(url)}: cannot connect: {error}") from None
+            raise DataError(f"{self._told}: cannot connect: {_reason(error)}") from None
 
     def names(self) -> list[str]:
-        """The tables it holds."""
+        """The tables and views it holds."""
         return list(self._names)
 
     def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
-        """The rows about these customers; the database selects them."""
+        """The rows about these customers; the database selects them. Values come as they are: the contract judges."""
+        try:
+            columns = {found["name"]: sa.column(found["name"]) for found in sa.inspect(self._engine).get_columns(table)}
+            query = sa.select(*columns.values()).select_from(sa.table(table))
+            if customers != ALL and "customer_id" in columns:
+                query = query.where(self._bounds(columns["customer_id"], customers))
+            with self._engine.connect() as connection:
+                return pd.read_sql_query(query, connection, dtype_backend="numpy_nullable")
+        except sa.exc.SQLAlchemyError as error:
+            raise DataError(f"{self.told()}: table {table!r} cannot be read: {_reason(error)}") from None
+
+    def customers(self, table: str) -> np.ndarray:
+        """The distinct ids of a table; the database finds them."""
         try:
             reflected = sa.Table(table, sa.MetaData(), autoload_with=self._engine)
-            query = sa.select(reflected)
-            if customers != ALL and "customer_id" in reflected.c:
-                query = query.where(*self._bounds(reflected.c["customer_id"], customers))
             with self._engine.connect() as connection:
-                return pd.read_sql_query(query, connection)
-        except sa.exc.SQLAlchemyError as error:
+                rows = connection.execute(sa.select(sa.cast(reflected.c["customer_id"], sa.Text)).distinct())
+                return np.array([row[0] for row in rows if row[0] is not None], object)
+        except (sa.exc.SQLAlchemyError, KeyError) as error:
             raise DataError(f"{self.told()}: table {table!r} cannot be read: {error}") from None
 
-    def _bounds(self, column: sa.ColumnElement[Any], customers: Range) -> list[sa.ColumnElement[bool]]:
+    def _bounds(self, column: sa.ColumnElement[Any], customers: Range) -> sa.ColumnElement[bool]:
         text = sa.cast(column, sa.Text)
         collation = _COLLATION.get(self._engine.dialect.name)
         ordered = text if collation is None else sa.collate(text, collation)
-        low = [] if customers.low is None else [ordered >= customers.low]
-        return low if customers.high is None else [*low, ordered < customers.high]
+        if customers.low is None:
+            return column.is_(None) | (ordered < customers.high)
+        from_low = ordered >= customers.low
+        return from_low if customers.high is None else from_low & (ordered < customers.high)
 
     def told(self) -> str:
         """The URL without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        return self._told
 
 
-def _without_password(url: str) -> str:
+def _parsed(url: str) -> sa.engine.URL:
     try:
-        return sa.engine.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return "the database URL"
+        return sa.engine.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # their words may hold a part of the password
+        known = "expected dialect+driver://user:password@host:port/name, with / : @ in a password as %2F %3A %40"
+        raise DataError(f"not a database URL: {known}") from None
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in the driver's words and without SQLAlchemy's SQL and links."""
+    return str(getattr(error, "orig", None) or error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +215,10 @@ class Frames:
     def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
         """The rows about these customers."""
         return _within(self.frames[table], customers)
+
+    def customers(self, table: str) -> np.ndarray:
+        """The distinct ids of a table."""
+        return _distinct(self.frames[table])
 
     def told(self) -> str:
         """What made the frames."""
@@ -183,6 +239,11 @@ class Joined:
         """The rows of all that hold the table."""
         parts = [source.read(table, customers) for source in self.sources if table in source.names()]
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def customers(self, table: str) -> np.ndarray:
+        """The distinct ids in all that hold the table."""
+        found = [source.customers(table) for source in self.sources if table in source.names()]
+        return np.unique(np.concatenate(found))
 
     def told(self) -> str:
         """All of them."""

@@ -1,0 +1,256 @@
+"""The reference pages, written from the declarations: every raw table, every feature with a worked number."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.settings import HERE, read_toml
+from features import matrix
+from features.catalogue import DECLARED, compile_program
+from features.check import check_frame
+from features.contracts import TABLES, Column, Columns, Table, to_day
+from features.declaration import Feature
+
+_GROUPS = {
+    "financial": "Financial position, out of reports known at as_of: solvency, profitability, efficiency, cash.",
+    "operating": "Operations: growth, margins, their steadiness, and the course of trade with us.",
+    "behavioral": "Behaviour: how the customer uses credit, pays statements and pays invoices.",
+    "bureau": "Credit investigation: court, tax and news events, inquiries and trade references.",
+    "management": "Management: five ordered answers, 1 weak to 5 strong.",
+}
+_ABOUT = {
+    "customers": "a customer",
+    "statements": "an account month",
+    "financials": "a financial report",
+    "invoices": "an invoice",
+    "investigations": "a credit investigation event",
+    "questionnaires": "an answer about a company's management",
+    "outcomes": "what became of a customer asked about at as_of",
+}
+EXAMPLE_DAY = dt.date(2025, 6, 30)
+
+
+def pages() -> dict[str, str]:
+    """The Markdown pages by file name."""
+    return {"data.md": data_page(), "features.md": features_page()}
+
+
+def data_page() -> str:
+    """Every raw table with its columns, and the rules that go for all."""
+    tables = "\n".join(_table(table) for table in TABLES.values())
+    return _DATA_HEAD + tables + _DATA_TAIL
+
+
+def _table(table: Table) -> str:
+    key = ", ".join(f"`{name}`" for name in table.key) or "the customer"
+    rows = [
+        f"| `{name}` | {column.kind} | {_needed(column)} | {_holds(column)} |" for name, column in table.columns.items()
+    ]
+    head = f"## {table.name}\n\nOne row: {_ABOUT[table.name]}. Happened on: `{table.event}`. Key: {key}.\n\n"
+    return head + "| column | kind | column and value | holds |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _needed(column: Column) -> str:
+    if not column.required:
+        return "optional"
+    return "required, may be missing" if column.missing else "required"
+
+
+def _holds(column: Column) -> str:
+    if column.one_of:
+        return "one of " + ", ".join(f"`{value}`" for value in column.one_of)
+    whole = "whole, " if column.whole else ""
+    if np.isfinite(column.high):
+        return f"{whole}{column.low:g} to {column.high:g}"
+    return f"{whole}{column.low:g} or more" if np.isfinite(column.low) else ""
+
+
+def features_page() -> str:
+    """Every declared feature by group, with its value for one worked example."""
+    values = example_values()
+    protected = read_toml(HERE / "protected.toml")
+    lines = [_FEATURES_HEAD.format(count=len(DECLARED), day=EXAMPLE_DAY.isoformat())]
+    lines += [_example_tables(), "## Never a feature\n"]
+    lines += [f"- `{place}`: {', '.join(rule['attributes'])}" for place, rule in protected.items()]
+    for group, about in _GROUPS.items():
+        lines += [
+            f"\n## {group}\n\n{about}\n",
+            "| feature | meaning | unit | risk | reason | example |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [_row(item, values[item.name]) for item in DECLARED if item.group == group]
+    return "\n".join(lines) + "\n"
+
+
+def _row(feature: Feature, value: float) -> str:
+    shown = "missing" if np.isnan(value) else f"{value:.4g}"
+    reason = f"{feature.reason} / {feature.reason_zh}"
+    return f"| `{feature.name}` | {feature.meaning} | {feature.unit} | {feature.risk} | {reason} | {shown} |"
+
+
+def example_values() -> dict[str, float]:
+    """Every declared feature of the example customer."""
+    program = compile_program(DECLARED)
+    as_of = np.array([to_day(EXAMPLE_DAY)], np.int32)
+    values = matrix.build(program, example_columns(), np.array(["example"], object), as_of)[0]
+    return dict(zip(program.names, values.tolist(), strict=True))
+
+
+def example_columns() -> dict[str, Columns]:
+    """The example customer's raw tables, checked."""
+    return {name: check_frame(TABLES[name], pd.DataFrame(rows), "example") for name, rows in example_rows().items()}
+
+
+def example_rows() -> Mapping[str, list[dict[str, Any]]]:
+    """One company small enough to follow by hand: four statement months, two reports, three invoices, two findings."""
+    me = {"customer_id": "example"}
+    months = ("2025-03-31", "2025-04-30", "2025-05-31", "2025-06-30")
+    amounts = (
+        (400.0, 80.0, 80.0, 0.0),
+        (500.0, 100.0, 50.0, 30.0),
+        (700.0, 140.0, 0.0, 60.0),
+        (600.0, 120.0, 120.0, 0.0),
+    )
+    return {
+        "customers": [{**me, "since": "2024-06-30", "kind": "company"}],
+        "statements": [
+            {
+                **me,
+                "account_id": "main",
+                "month": month,
+                "balance": balance,
+                "credit_limit": 1000.0,
+                "amount_due": due,
+                "amount_paid": paid,
+                "days_past_due": late,
+                "inflow": 2000.0,
+                "outflow": 1900.0,
+                "transactions": 20.0,
+            }
+            for month, (balance, due, paid, late) in zip(months, amounts, strict=True)
+        ],
+        "financials": [
+            {
+                **me,
+                "period_end": f"{year}-12-31",
+                "known_time": f"{year + 1}-04-30",
+                "revenue": revenue,
+                "cost_of_sales": 0.7 * revenue,
+                "ebit": 0.1 * revenue,
+                "interest": 20.0,
+                "net_income": 0.06 * revenue,
+                "cash": 50.0,
+                "receivables": 150.0,
+                "inventory": 100.0,
+                "current_assets": 300.0,
+                "total_assets": 800.0,
+                "current_liabilities": 200.0,
+                "total_liabilities": 500.0,
+                "equity": 300.0,
+                "retained_earnings": 120.0,
+                "operating_cash_flow": 90.0,
+            }
+            for year, revenue in ((2023, 1000.0), (2024, 1200.0))
+        ],
+        "invoices": [
+            {
+                **me,
+                "invoice_id": "1",
+                "issued": "2025-03-01",
+                "due": "2025-03-31",
+                "paid": "2025-03-26",
+                "amount": 100.0,
+                "disputed": 0,
+            },
+            {
+                **me,
+                "invoice_id": "2",
+                "issued": "2025-04-01",
+                "due": "2025-05-01",
+                "paid": "2025-05-16",
+                "amount": 200.0,
+                "disputed": 1,
+            },
+            {
+                **me,
+                "invoice_id": "3",
+                "issued": "2025-05-15",
+                "due": "2025-06-14",
+                "paid": None,
+                "amount": 300.0,
+                "disputed": 0,
+            },
+        ],
+        "investigations": [
+            {**me, "date": "2024-11-30", "source": "agency", "type": "court", "severity": 3, "amount": 500.0},
+            {**me, "date": "2025-05-31", "source": "agency", "type": "inquiry", "severity": 0, "amount": None},
+        ],
+        "questionnaires": [
+            {**me, "date": "2025-01-31", "item": item, "level": level}
+            for item, level in zip(
+                ("experience", "governance", "staff", "information_systems", "planning"), (4, 3, 3, 2, 4), strict=True
+            )
+        ],
+    }
+
+
+def _example_tables() -> str:
+    parts = []
+    for name, rows in example_rows().items():
+        columns = [column for column in rows[0] if column != "customer_id"]
+        cells = ["| " + " | ".join("" if row[c] is None else f"{row[c]}" for c in columns) + " |" for row in rows]
+        head = "| " + " | ".join(columns) + " |\n|" + "---|" * len(columns)
+        parts.append(f"`{name}`\n\n{head}\n" + "\n".join(cells) + "\n")
+    return "\n".join(parts)
+
+
+_DATA_HEAD = """# The raw tables
+
+Written by `creditloop features document` from the contracts themselves.
+
+Each table is `<table>.parquet` or `<table>.csv` in a folder given as `--data`, a folder `<table>/` of parquet
+parts, or a table of a database given as a SQLAlchemy URL; several `--data` are joined. A product says which
+tables it has (`tables` in its file); the rest are absent, not empty. Every table has `customer_id` and may have
+`known_time`, the day a row could be known (default: the day it happened; it cannot lie before). A row with the
+same key known later replaces the earlier one from that day on: a restated report, a corrected invoice.
+`(customer_id, key, known_time)` is unique.
+
+Numbers may be missing (empty, null), never infinite. Dates are ISO. Columns beyond these are ignored, unless one
+is nearly the name of a missing one: then the check asks. Rows that break their contract are set aside, each with
+row number and reason, as long as they are no more than `data.quarantine_share` of the table; more is an error
+that lists them.
+
+"""
+_DATA_TAIL = """
+## facts
+
+One row: a customer's flat columns on a `date` (key: `date`). The product file declares the columns
+(`[[columns]]`: name, kind `number` or `category`, direction of risk, unit, reasons). `creditloop train --csv`
+writes such a product file for a flat table.
+
+## Notes
+
+- `statements` of several accounts on one day: the worst `days_past_due` counts; balances, limits and payments add
+  up.
+- An invoice's `paid` date acts from that day on: before it, the invoice is open. A question asked earlier does
+  not see it.
+- `outcomes.as_of` is the day the question was asked; `observed_until` (default: the end of the outcome window)
+  says how long the customer was watched. A row trains or judges only when its window has closed and it was
+  observed that long.
+- `outcomes.defaulted` is 1 where the customer went bad within the product's window (`[outcome]` in the product
+  file)."""
+_FEATURES_HEAD = """# The features
+
+Written by `creditloop features document` from the declarations themselves: {count} features. The last column is
+the value for the company below, asked on {day}. A window of n months holds the facts after the same day n months
+before (month ends go to month ends). Nothing known is missing, never zero; a ratio over zero or less is missing,
+never infinite. Risk `rises` or `falls` with the value: LightGBM is held to it. The reason is what a customer is
+told.
+
+## The example
+"""
