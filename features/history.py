@@ -102,7 +102,12 @@ STREAMS: dict[str, Stream] = {
     "invoices": Stream(
         "invoices",
         _take("issued"),
-        {"amount": _take("amount"), "rows": _ones("issued"), "disputed": _take("disputed")},
+        {
+            "amount": _take("amount"),
+            "amount_squared": lambda table: _squared(table["amount"]),
+            "rows": _ones("issued"),
+            "disputed": _take("disputed"),
+        },
         restates=("invoice_id",),
         fold="each",
     ),
@@ -181,6 +186,11 @@ def _nothing_paid(paid: np.ndarray, due: np.ndarray) -> np.ndarray:
 
 def _nearly_used(balance: np.ndarray, limit: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(balance) | np.isnan(limit) | (limit <= 0), np.nan, balance > 0.9 * limit)
+
+
+def _squared(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what comes of an infinity is missing
+        return np.square(values)
 
 
 def _where_known(values: np.ndarray, flags: np.ndarray) -> np.ndarray:
