@@ -177,6 +177,13 @@ def test_a_feature_that_is_missing_everywhere_leaves_the_program(tmp_path: Path)
     assert data.matrix.shape == (8, len(data.program.names))
 
 
+def test_a_feature_that_is_missing_in_some_rows_stays(tmp_path: Path) -> None:
+    table = flat(tmp_path, [*lines(7), "c7,2023-01-31,,3,1"])
+    data = assemble(table.product, table.tables, NO_DAY + 400)
+    assert data.program.names == ("day", "income", "empty")
+    assert np.isnan(data.matrix).any(axis=0).tolist() == [False, True, True]
+
+
 def test_the_matrix_is_that_of_the_program_that_is_left(lender: Any) -> None:
     data = assemble(lender.product, lender.tables, lender.now)
     again = matrix.build(data.program, lender.tables, data.customer_id, data.as_of)

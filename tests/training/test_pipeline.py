@@ -17,10 +17,11 @@ from sklearn.metrics import roc_auc_score
 from configs.errors import DataError
 from configs.settings import Product, Settings
 from features import matrix
+from features.catalogue import compile_program
 from features.contracts import to_day
 from features.simulate import Portfolio
 from features.sources import FlatTable, check_tables, read_flat
-from training import dataset, pipeline
+from training import dataset, fit, pipeline
 from training.bundle import load
 from training.dataset import Dataset
 from training.validate import auc_difference, validate
@@ -37,8 +38,8 @@ def again(
     in_mlflow: Callable[[Settings], Settings],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
-    """The same lender trained once more, in another home, with two threads, against the first model as champion."""
-    settings = in_mlflow(small_settings(tmp_path_factory.mktemp("second"), threads=2))
+    """The same lender trained once more, in another home, against the first model as champion."""
+    settings = in_mlflow(small_settings(tmp_path_factory.mktemp("second")))
     return train_again(lender, settings, trained.outcome.bundle)
 
 
@@ -117,12 +118,13 @@ def test_a_champion_has_its_check_at_the_gate(again: Any) -> None:
 
 
 def test_a_champion_is_scored_by_its_own_features(trained: Any, parts_of: dataset.Split, lender: Any) -> None:
-    # A champion that has the features in another order, as after a change of the catalogue.
-    champion, test = trained.outcome.bundle, parts_of.test
+    # A champion that reads its features in another order, as after a change of the catalogue.
+    turned, test = tuple(reversed(parts_of.train.program.features)), parts_of.test
+    booster = fit.fit(parts_of.train.matrix[:, ::-1], parts_of.train.defaulted, turned, {}, 5, seed=1, threads=1)
+    champion = dataclasses.replace(trained.outcome.bundle, program=compile_program(turned), booster=booster)
     pds = np.random.default_rng(1).random(len(test))
-    got = pipeline.against(champion, test, lender.tables, pds)
-    expected = auc_difference(pds, champion.default_probability(test.matrix), test.defaulted.astype(bool))
-    assert got == expected
+    expected = auc_difference(pds, fit.raw_score(booster, test.matrix[:, ::-1]), test.defaulted.astype(bool))
+    assert pipeline.against(champion, test, lender.tables, pds) == expected
 
 
 def test_the_calibration_rows_were_not_fitted(trained: Any, parts_of: dataset.Split) -> None:
@@ -157,12 +159,14 @@ def test_the_reference_is_rows_the_fit_never_saw(trained: Any, parts_of: dataset
     np.testing.assert_array_equal(reference[list(trained.outcome.bundle.program.names)].to_numpy(), held)
 
 
-def test_the_reference_holds_pds_labels_and_days_in_step(trained: Any) -> None:
+def test_the_reference_holds_pds_labels_and_days_in_step(trained: Any, parts_of: dataset.Split) -> None:
     bundle = trained.outcome.bundle
     reference = bundle.reference()
     told = bundle.default_probability(reference[list(bundle.program.names)].to_numpy())
+    held = (parts_of.calibrate, parts_of.test)
     assert reference["_default_probability"].to_numpy().tobytes() == told.tobytes()
-    assert set(reference["_defaulted"]) == {0, 1}
+    assert reference["_defaulted"].tolist() == [bad for part in held for bad in part.defaulted]
+    assert reference["_as_of"].tolist() == [day for part in held for day in part.as_of]
 
 
 def test_a_reference_of_many_rows_is_thinned_evenly(

@@ -58,6 +58,10 @@ def test_another_seed_tries_other_parameters(data: Dataset, quick: Training, who
     assert other.trials[1]["learning_rate"] != whole.trials[1]["learning_rate"]
 
 
+def test_no_two_trials_try_the_same(whole: Tuned) -> None:
+    assert len({trial["learning_rate"] for trial in whole.trials}) == TRIALS
+
+
 def test_the_best_is_the_least_loss_of_all_complete_trials(whole: Tuned) -> None:
     losses = [trial["log_loss"] for trial in whole.trials if trial["state"] == "complete"]
     assert whole.log_loss == min(losses)
