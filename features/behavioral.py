@@ -502,8 +502,8 @@ def transactions_mean_3m(statements: StreamReference) -> Expression:
     low=0,
 )
 def days_on_book(statements: StreamReference) -> Expression:
-    """Days since the first statement known."""
-    return statements.rows.days_since_first()
+    """Days since the first statement known, a year at most: older books all count as old."""
+    return statements.rows.days_since_first().at_most(365)
 
 
 @behavioral(
@@ -526,8 +526,8 @@ def days_since_statement(statements: StreamReference) -> Expression:
     low=0,
 )
 def days_as_customer(customers: StreamReference) -> Expression:
-    """Days since the customer was first served."""
-    return customers.rows.days_since_first()
+    """Days since the customer was first served, five years at most."""
+    return customers.rows.days_since_first().at_most(1825)
 
 
 @behavioral(

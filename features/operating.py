@@ -207,8 +207,8 @@ def days_since_invoice(invoices: StreamReference) -> Expression:
     low=0,
 )
 def days_as_buyer(invoices: StreamReference) -> Expression:
-    """Days since the first invoice known."""
-    return invoices.rows.days_since_first()
+    """Days since the first invoice known, a year at most."""
+    return invoices.rows.days_since_first().at_most(365)
 
 
 @operating(

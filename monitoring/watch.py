@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from training.bundle import Bundle
 from training.report import inline_svg
 from training.validate import Interval
 
+log = logging.getLogger("creditloop.monitoring")
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
 )
@@ -76,11 +78,7 @@ def run(
     drift_page = None
     if evidently and len(window) >= 2:
         stage("render Evidently's page")
-        from monitoring.render import evidently_page  # takes seconds to import
-
-        target = folder / f"{stem}-evidently.html"
-        shown = evidently_page(names, window.values, then, bounds.evidently_rows, settings.training.seed, target)
-        drift_page = target if shown else None
+        drift_page = _evidently(window, then, bundle, settings, folder / f"{stem}-evidently.html")
     report = Report(
         product=bundle.product,
         model=bundle.version,
@@ -96,6 +94,19 @@ def run(
     )
     _write(report, _plots(window, then, reference, bundle, moved))
     return report
+
+
+def _evidently(window: Window, then: np.ndarray, bundle: Bundle, settings: Settings, path: Path) -> Path | None:
+    """Evidently's page; None where it has nothing to compare or fails: it illustrates, and may not cost a verdict."""
+    from monitoring.render import evidently_page  # takes seconds to import
+
+    rows, seed = settings.monitoring.evidently_rows, settings.training.seed
+    try:
+        shown = evidently_page(bundle.program.names, window.values, then, rows, seed, path)
+    except Exception:  # whatever a third party's statistics trip over
+        log.exception("Evidently could not render its page")
+        return None
+    return path if shown else None
 
 
 def _pds(reference: object) -> np.ndarray:
