@@ -43,7 +43,7 @@ def _json_type(column: Column) -> Any:
         return text | None if column.missing else text
     low = column.low if np.isfinite(column.low) else None
     high = column.high if np.isfinite(column.high) else None
-    number: Any = Annotated[int if column.whole else float, msgspec.Meta(ge=low, le=high)]
+    number: Any = Annotated[float, msgspec.Meta(ge=low, le=high, multiple_of=1 if column.whole else None)]
     return number | None if column.missing else number
 
 

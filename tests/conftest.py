@@ -19,8 +19,8 @@ from configs.settings import Product, load_product
 from features.catalogue import Program, compile_program, product_features
 from features.check import check_frame
 from features.contracts import Columns, Table, to_day
-from features.records import columns_of_records, record_type
 from features.load import table_contract
+from features.records import columns_of_records, record_type
 
 Record = dict[str, Any]
 History = dict[str, list[Record]]

@@ -79,7 +79,7 @@ def _financials(rng: np.random.Generator, customers: str) -> pd.DataFrame:
 
 def _invoices(rng: np.random.Generator, customers: str) -> pd.DataFrame:
     rows = []
-    for number in range(int(rng.integers(1, 30 * len(customers)))):
+    for number in range(int(rng.integers(1, 60) if len(customers) < 3 else 25 * len(customers))):
         issued = dt.date(2021, 6, 1) + dt.timedelta(int(rng.integers(0, 1000)))
         due = issued + dt.timedelta(int(rng.choice([0, 30, 60])))
         paid = None if rng.random() < 0.2 else issued + dt.timedelta(int(rng.integers(0, 120)))

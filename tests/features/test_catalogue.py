@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigError
-from configs.settings import ColumnSpec, flat_product
+from configs.settings import HERE, ColumnSpec, flat_product, read_toml
 from features import catalogue, kernel, matrix
 from features.catalogue import (
     DECLARED,
@@ -23,7 +24,7 @@ from features.catalogue import (
     features_named,
     product_features,
 )
-from features.contracts import to_day
+from features.contracts import Columns, Text, to_day
 from features.declaration import Constant, Expression, Feature, Operation, StreamReference, feature
 from features.history import STREAMS
 
@@ -42,13 +43,16 @@ def depth(formula: Expression) -> int:
     return 1
 
 
-def test_at_least_forty_features_are_declared() -> None:
-    assert len(DECLARED) >= 40
+def test_there_are_at_least_150_features() -> None:
+    assert len(DECLARED) >= 150
 
 
-def test_both_the_financial_and_the_behavioural_side_are_there() -> None:
-    groups = [item.group for item in DECLARED]
-    assert min(groups.count("financial"), groups.count("behavioral")) >= 15
+@pytest.mark.parametrize(
+    ("group", "least"),
+    [("financial", 30), ("operating", 20), ("behavioral", 60), ("bureau", 20), ("management", 9)],
+)
+def test_every_side_of_a_customer_is_looked_at(group: str, least: int) -> None:
+    assert [item.group for item in DECLARED].count(group) >= least
 
 
 def test_names_are_unique() -> None:
@@ -76,11 +80,13 @@ def test_a_meaning_is_a_sentence(item: Feature) -> None:
 
 
 @over_features
-def test_a_windows_length_stands_in_the_name(item: Feature) -> None:
+def test_a_windows_length_stands_in_the_name_or_where_there_are_two_in_the_meaning(item: Feature) -> None:
     windows = {leaf.months for leaf in catalogue._leaves(item.formula) if leaf.months}
     named = {int(part[:-1]) for part in item.name.split("_") if part[:-1].isdigit() and part.endswith("m")}
+    told = {int(number) for number in re.findall(r"\b(\d+) months", item.meaning)}
+    told |= {int(number) for number in re.findall(r"of (\d+)\b", item.meaning)}
     assert named <= windows
-    assert not named or named == windows
+    assert windows <= (named if len(windows) == 1 and named else told)
 
 
 @over_features
@@ -118,7 +124,52 @@ def test_trade_credit_has_every_declared_feature(program_of) -> None:
 
 
 def test_a_person_has_no_financial_reports(program_of) -> None:
-    assert {item.group for item in program_of("bank_lending").features} == {"behavioral"}
+    assert {item.group for item in program_of("bank_lending").features} == {"operating", "behavioral", "bureau"}
+    assert "financials" not in program_of("bank_lending").tables
+
+
+PROTECTED = read_toml(HERE / "protected.toml")
+
+
+@pytest.mark.parametrize(
+    ("place", "attribute"), [(place, name) for place, rule in PROTECTED.items() for name in rule["attributes"]]
+)
+@pytest.mark.parametrize("written", [str, str.title, lambda name: name.upper().replace("_", " ")])
+def test_a_protected_attribute_is_never_a_feature(place: str, attribute: str, written, shipped) -> None:
+    columns = (ColumnSpec(name=written(attribute)), ColumnSpec(name="income"))
+    product = shipped("flat").model_copy(update={"columns": columns, "jurisdictions": (place,)})
+    assert [item.name for item in product_features(product, {})] == ["income"]
+
+
+def test_an_attribute_another_jurisdiction_protects_may_be_one(shipped) -> None:
+    columns = (ColumnSpec(name="nationality"),)
+    product = shipped("flat").model_copy(update={"columns": columns, "jurisdictions": ("cn",)})
+    assert [item.name for item in product_features(product, {})] == ["nationality"]
+
+
+def test_a_product_of_two_jurisdictions_keeps_what_either_protects(shipped) -> None:
+    columns = tuple(ColumnSpec(name=name) for name in ("nationality", "national_origin", "income"))
+    product = shipped("flat").model_copy(update={"columns": columns, "jurisdictions": ("eu", "us")})
+    assert [item.name for item in product_features(product, {})] == ["income"]
+
+
+@pytest.mark.parametrize("denied", ["postal_code", "Postal Code", "POSTAL-CODE"])
+def test_what_a_product_denies_itself_is_no_feature_however_it_is_written(denied: str, shipped) -> None:
+    columns = (ColumnSpec(name="Postal code"), ColumnSpec(name="income"))
+    product = shipped("flat").model_copy(update={"columns": columns, "deny": (denied,)})
+    assert [item.name for item in product_features(product, {})] == ["income"]
+
+
+def test_a_denied_name_without_a_latin_letter_denies_itself_only(shipped) -> None:
+    columns = (ColumnSpec(name="年龄"), ColumnSpec(name="收入"))
+    product = shipped("flat").model_copy(update={"columns": columns, "deny": ("年龄",)})
+    assert [item.name for item in product_features(product, {})] == ["收入"]
+
+
+@pytest.mark.parametrize("name", EVERY_PRODUCT)
+def test_no_declared_feature_is_named_like_a_protected_attribute(name: str, program_of, shipped) -> None:
+    assert shipped(name).jurisdictions
+    assert not set(program_of(name).names) & shipped(name).denied()
 
 
 def test_each_series_and_window_is_reduced_once(program_of) -> None:
@@ -144,13 +195,14 @@ def coded(*towns: str) -> list[float]:
     spec = ColumnSpec(name="town", kind="category")
     program = compile_program(tuple(column_features([spec], {"town": ["Bonn", "Ulm"]})))
     n = len(towns)
-    facts = {
-        "customer_id": np.array([str(i) for i in range(n)], object),
+    ids = [str(i) for i in range(n)]
+    facts: Columns = {
+        "customer_id": Text.of(ids),
         "date": np.zeros(n, np.int32),
         "known_time": np.zeros(n, np.int32),
-        "town": np.array(towns, object),
+        "town": Text.of(towns),
     }
-    return matrix.build(program, {"facts": facts}, facts["customer_id"], np.zeros(n, np.int32))[:, 0].tolist()
+    return matrix.build(program, {"facts": facts}, np.array(ids, object), np.zeros(n, np.int32))[:, 0].tolist()
 
 
 def test_a_category_becomes_its_position() -> None:

@@ -219,7 +219,8 @@ def test_a_date_is_read_in_every_usual_form(month: Any) -> None:
     ids=["whole", "text", "nullable", "categories"],
 )
 def test_an_id_is_text_whatever_it_was(ids: Any) -> None:
-    assert check_frame(STATEMENTS, statements(customer_id=ids), "here")["customer_id"].to_objects().tolist() == ["1", "2"]
+    columns = check_frame(STATEMENTS, statements(customer_id=ids), "here")
+    assert columns["customer_id"].to_objects().tolist() == ["1", "2"]
 
 
 def test_a_missing_nullable_id_is_told_not_thrown() -> None:

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import history
-from features.contracts import NEVER, TABLES, Columns
+from features.check import take
+from features.contracts import NEVER, TABLES, Columns, Text
 from features.history import STREAMS
 
 
-def text(*values: str) -> np.ndarray:
-    return np.array(values, object)
+def text(*values: str) -> Text:
+    return Text.of(values)
 
 
 def days(*values: int) -> np.ndarray:
@@ -34,22 +35,33 @@ def invoices(issued: list[int], due: list[int], paid: list[int], amount: list[fl
 
 
 def built(stream: str, column: str, table: Columns, *customers: str) -> history.Facts:
-    codes = history.customer_codes(text(*customers), table["customer_id"])
+    codes = history.customer_codes(np.array(customers, object), table["customer_id"])
     replaced = history.replaced_on(table, STREAMS[stream].restates, codes)
     return history.build(STREAMS[stream], (column,), table, codes, len(customers), replaced)
 
 
 @pytest.mark.parametrize("customers", [("a",), ("a", "b")])
 def test_an_id_that_was_not_asked_for_has_no_position(customers: tuple[str, ...]) -> None:
-    assert history.customer_codes(text(*customers), text("a", "z")).tolist() == [0, -1]
+    assert history.customer_codes(np.array(customers, object), text("a", "z")).tolist() == [0, -1]
 
 
-def test_facts_are_sorted_by_customer_and_day_and_others_left_out() -> None:
+def test_facts_are_sorted_by_customer_and_day_and_those_of_others_stand_before_the_first_bound() -> None:
     table = invoices([30, 10, 20, 5], [40, 20, 30, 9], [NEVER] * 4, [3.0, 1.0, 2.0, 9.0])
     table["customer_id"] = text("b", "a", "b", "z")
     facts = built("invoices", "amount", table, "a", "b")
-    assert facts.values.tolist() == [[1.0, 2.0, 3.0]]
-    assert facts.bounds.tolist() == [0, 1, 3]
+    assert facts.values.tolist() == [[9.0, 1.0, 2.0, 3.0]]
+    assert facts.bounds.tolist() == [1, 2, 4]
+
+
+def test_a_request_is_about_its_customer_whatever_stands_first() -> None:
+    assert history.customer_codes(np.array(["a"], object), text("", "a")).tolist() == [-1, 0]
+
+
+def test_facts_that_stand_in_order_are_not_moved() -> None:
+    table = invoices([10, 20, 5], [40, 40, 40], [NEVER] * 3, [1.0, 2.0, 3.0])
+    table["customer_id"] = text("a", "a", "b")
+    facts = built("invoices", "amount", table, "a", "b")
+    assert (facts.values.tolist(), facts.bounds.tolist()) == ([[1.0, 2.0, 3.0]], [0, 2, 3])
 
 
 def test_an_invoice_is_open_from_its_issue_until_it_is_paid() -> None:
@@ -111,7 +123,7 @@ def test_facts_that_tie_are_ordered_by_what_they_say_not_by_when_they_end() -> N
 @given(order=st.permutations(range(6)))
 def test_any_order_of_the_rows_gives_the_same_facts(order: list[int]) -> None:
     table = invoices([10, 10, 10, 5, 5, 7], [40] * 6, [50, 60, NEVER, 50, 50, 9], [1.0, 1.0, 0.5, 2.0, 2.0, 3.0])
-    turned = {name: values[order] for name, values in table.items()}
+    turned = take(table, np.array(order))
     for found, expected in zip(_arrays(turned), _arrays(table), strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -133,3 +145,62 @@ def test_every_fold_of_a_stream_is_one_the_kernel_knows(name: str) -> None:
     from features.kernel import FOLDS
 
     assert {STREAMS[name].fold_of(column) for column in STREAMS[name].columns} <= set(FOLDS)
+
+
+def findings(kinds: list[str], severity: list[float], amount: list[float]) -> Columns:
+    n = len(kinds)
+    return {
+        "customer_id": text(*["a"] * n),
+        "date": days(*range(n)),
+        "source": text(*["agency"] * n),
+        "type": text(*kinds),
+        "severity": np.array(severity),
+        "amount": np.array(amount),
+        "known_time": days(*range(n)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("rows", [1.0, 1.0, 1.0]),
+        ("court", [1.0, 0.0, 1.0]),
+        ("court_severity", [2.0, np.nan, np.nan]),
+        ("court_amount", [10.0, 0.0, np.nan]),
+        ("tax_amount", [0.0, 30.0, 0.0]),
+        ("severe", [0.0, 1.0, np.nan]),
+    ],
+)
+def test_a_finding_counts_for_its_own_type(column: str, values: list[float]) -> None:
+    table = findings(["court", "tax", "court"], [2.0, 3.0, np.nan], [10.0, 30.0, np.nan])
+    np.testing.assert_equal(built("investigations", column, table, "a").values[0], values)
+
+
+def test_an_answer_is_about_its_own_item() -> None:
+    table = {
+        "customer_id": text("a", "a"),
+        "date": days(1, 2),
+        "item": text("staff", "planning"),
+        "level": np.array([4.0, 2.0]),
+        "known_time": days(1, 2),
+    }
+    np.testing.assert_equal(built("questionnaires", "staff", table, "a").values[0], [4.0, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("balance", "limit", "flag"),
+    [(90.0, 100.0, 0.0), (90.1, 100.0, 1.0), (1.0, 0.0, np.nan), (np.nan, 100.0, np.nan), (1.0, np.nan, np.nan)],
+)
+def test_a_limit_is_nearly_used_above_nine_tenths_of_it(balance: float, limit: float, flag: float) -> None:
+    derive = STREAMS["statements"].columns["over_90_percent"]
+    np.testing.assert_equal(derive({"balance": np.array([balance]), "credit_limit": np.array([limit])}), [flag])
+
+
+@pytest.mark.parametrize(("net_income", "flag"), [(-0.5, 1.0), (0.0, 0.0), (5.0, 0.0), (np.nan, np.nan)])
+def test_a_loss_is_a_net_income_below_zero(net_income: float, flag: float) -> None:
+    np.testing.assert_equal(STREAMS["financials"].columns["loss"]({"net_income": np.array([net_income])}), [flag])
+
+
+def test_the_types_and_items_of_the_streams_are_those_of_the_contract() -> None:
+    assert TABLES["investigations"].columns["type"].one_of == history.INVESTIGATED
+    assert TABLES["questionnaires"].columns["item"].one_of == history.ASSESSED

@@ -398,9 +398,8 @@ BY_HAND: dict[str, Callable[[Oracle], float]] = {
     "court_severity_36m": of("investigations", "max", 36, "court_severity"),
     "court_amount_36m": of("investigations", "total", 36, "court_amount"),
     "days_since_tax_event": of("investigations", "days_since_positive", 0, "tax"),
-    "inquiries_speeding_up": lambda seen: over(
-        4 * of("investigations", "positives", 3, "inquiry")(seen),
-        of("investigations", "positives", 12, "inquiry")(seen),
+    "inquiries_speeding_up": ratio(
+        of("investigations", "positives", 3, "inquiry"), of("investigations", "positives", 12, "inquiry"), 4
     ),
     "trade_reference_severity_24m": of("investigations", "mean", 24, "trade_reference_severity"),
     "severe_events_12m": of("investigations", "positives", 12, "severe"),
@@ -431,11 +430,10 @@ def test_a_sample_of_features_agrees_with_the_oracle(
 
 
 def test_the_sample_is_a_good_part_of_what_is_declared() -> None:
-    assert set(BY_HAND) <= {item.name for item in catalogue.DECLARED}
+    groups = {item.name: item.group for item in catalogue.DECLARED}
+    assert set(BY_HAND) <= set(groups)
     assert len(BY_HAND) >= 75
-    assert {item.group for item in catalogue.DECLARED if item.name in BY_HAND} == {
-        item.group for item in catalogue.DECLARED
-    }
+    assert {groups[name] for name in BY_HAND} == set(groups.values())
 
 
 def test_every_stream_of_the_house_is_held_against_the_oracle() -> None:

@@ -165,7 +165,7 @@ def test_good_rows_beside_bad_ones_give_the_matrix_of_a_clean_table(shipped, pro
     clean = histories_of(7)
     dirty = {name: with_bad_rows(frame) for name, frame in clean.items()}
     ids, as_of = np.array(["a", "b"], object), np.full(2, to_day(dt.date(2023, 12, 31)), np.int32)
-    found = load(Frames(dirty, "here"), product, 0.5)
+    found = load(Frames(dirty, "here"), product, 0.6)
     expected = load(Frames(clean, "here"), product)
     assert (found.quarantine.groupby("table")["row"].nunique() == 3).all()
     assert set(found.quarantine["table"]) == set(clean)

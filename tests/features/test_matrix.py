@@ -18,7 +18,6 @@ from features.contracts import to_day
 
 PRODUCTS = ("trade_credit", "consumer_platform", "bank_lending", "uci_default")
 History = dict[str, list[dict[str, Any]]]
-Tables = dict[str, dict[str, np.ndarray]]
 
 for_any_history = settings(
     max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -145,5 +145,11 @@ def test_a_request_may_leave_out_and_leave_empty_what_a_table_may(name: str) -> 
 
 
 def test_text_of_a_request_is_coded_and_empty_text_is_missing() -> None:
-    rows = decoded(*({**GOOD, "account_id": name, "month": f"2023-0{i + 1}-28"} for i, name in enumerate(["x", "", None])))
+    accounts = (("x", "2023-01-31"), ("", "2023-02-28"), (None, "2023-03-31"))
+    rows = decoded(*({**GOOD, "account_id": account, "month": month} for account, month in accounts))
     assert columns_of_records(STATEMENTS, rows, "a", 0)["account_id"].codes.tolist() == [0, -1, -1]
+
+
+def test_a_whole_number_may_be_written_with_a_point_as_in_bulk() -> None:
+    rows = decoded({**ANSWER, "level": 3.0}, table=TABLES["questionnaires"])
+    assert columns_of_records(TABLES["questionnaires"], rows, "a", 0)["level"].tolist() == [3.0]

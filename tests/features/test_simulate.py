@@ -106,7 +106,13 @@ def last_day_of_default(portfolio: Portfolio) -> pd.Series:
 
 @pytest.mark.parametrize(
     ("table", "date"),
-    [("statements", "month"), ("financials", "period_end"), ("invoices", "issued")],
+    [
+        ("statements", "month"),
+        ("financials", "period_end"),
+        ("invoices", "issued"),
+        ("investigations", "date"),
+        ("questionnaires", "date"),
+    ],
 )
 def test_nobody_has_rows_from_the_month_of_default_on(companies: Portfolio, table: str, date: str) -> None:
     frame = companies.tables[table]
@@ -150,9 +156,9 @@ def test_every_table_keeps_its_contract(which: str, request: pytest.FixtureReque
         assert len(check_frame(TABLES[name], frame, which)["customer_id"]) == len(frame)
 
 
-def test_only_companies_have_reports_and_invoices(persons: Portfolio, companies: Portfolio) -> None:
-    assert set(persons.tables) == {"customers", "statements"}
-    assert set(companies.tables) == {"customers", "statements", "financials", "invoices"}
+def test_only_companies_have_reports_invoices_and_questionnaires(persons: Portfolio, companies: Portfolio) -> None:
+    assert set(persons.tables) == {"customers", "statements", "investigations"}
+    assert set(companies.tables) == {*persons.tables, "financials", "invoices", "questionnaires"}
 
 
 def test_a_report_is_known_four_months_after_its_year(companies: Portfolio) -> None:

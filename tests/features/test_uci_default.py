@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
+from configs.settings import Product
 from features import matrix, uci_default
+from features.check import take
 from features.contracts import Columns, to_day
-from features.sources import load_tables
+from features.load import load
+from features.sources import open_source
 
 HEADER = (
     ["ID", "LIMIT_BAL", "SEX", "EDUCATION", "MARRIAGE", "AGE"]
@@ -28,6 +31,10 @@ def small(tmp_path: Path, header: list[str] = HEADER) -> Path:
     lines = [",".join(f"X{i}" for i in range(25)), ",".join(header), ",".join(map(str, HOLDER))]
     (tmp_path / "cards.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return tmp_path
+
+
+def published(folder: Path, product: Product) -> dict[str, Columns]:
+    return load(open_source([str(folder)], product.reader), product).tables
 
 
 def statements(tmp_path: Path) -> pd.DataFrame:
@@ -83,7 +90,7 @@ def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_protected_columns_reach_no_table(tmp_path: Path, shipped) -> None:
-    facts = load_tables(small(tmp_path), shipped("uci_default"))["facts"]
+    facts = published(small(tmp_path), shipped("uci_default"))["facts"]
     assert not {"sex", "marriage", "age"} & set(facts)
 
 
@@ -93,7 +100,7 @@ def real(repository: Path, shipped) -> dict[str, Columns]:
     folder = repository.parent / "shared" / "data" / "uci_default_taiwan"
     if not folder.is_dir():
         pytest.skip(f"the UCI data set is not here ({folder}); it is published at archive.ics.uci.edu, id 350")
-    return load_tables(folder, shipped("uci_default"))
+    return published(folder, shipped("uci_default"))
 
 
 def test_the_real_file_has_thirty_thousand_holders_of_six_months(real: dict[str, Columns]) -> None:
@@ -109,11 +116,11 @@ def test_the_real_default_rate_is_that_published(real: dict[str, Columns]) -> No
 
 
 def test_the_real_features_agree_with_the_raw_columns(real: dict[str, Columns], program_of) -> None:
-    program, ids = program_of("uci_default"), real["outcomes"]["customer_id"]
+    program, ids = program_of("uci_default"), real["outcomes"]["customer_id"].to_objects()
     as_of = np.full(len(ids), to_day(pd.Timestamp(uci_default.AS_OF).date()), np.int32)
     rows = pd.DataFrame(matrix.build(program, real, ids, as_of), columns=list(program.names))
     months = pd.DataFrame({name: real["statements"][name] for name in ("balance", "credit_limit", "amount_paid")})
-    months["customer_id"] = real["statements"]["customer_id"]
+    months["customer_id"] = real["statements"]["customer_id"].to_objects()
     mean = months.groupby("customer_id")["balance"].mean().reindex(ids)
     np.testing.assert_allclose(rows["balance_mean_6m"], mean, rtol=1e-9, atol=1e-9)
     newest = months.iloc[: len(ids)]
@@ -122,13 +129,10 @@ def test_the_real_features_agree_with_the_raw_columns(real: dict[str, Columns], 
 
 
 def test_one_real_holder_gets_the_row_of_the_bulk_build(real: dict[str, Columns], program_of) -> None:
-    program, ids = program_of("uci_default"), real["outcomes"]["customer_id"][:50]
+    program, ids = program_of("uci_default"), real["outcomes"]["customer_id"].to_objects()[:50]
     as_of = np.full(len(ids), to_day(pd.Timestamp(uci_default.AS_OF).date()), np.int32)
     bulk = matrix.build(program, real, ids, as_of)
     for place in (0, 17, 49):
-        own = {
-            name: {column: values[table["customer_id"] == ids[place]] for column, values in table.items()}
-            for name, table in real.items()
-        }
+        own = {name: take(table, table["customer_id"].to_objects() == ids[place]) for name, table in real.items()}
         one = matrix.build(program, own, ids[place : place + 1], as_of[:1])
         assert one.tobytes() == bulk[place].tobytes()
