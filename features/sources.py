@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -75,7 +76,10 @@ class Folder:
         if path is None:
             return _distinct(self.read(table))
         try:
-            column = arrow_dataset.dataset(path, format="parquet").to_table(columns=["customer_id"]).column(0)
+            data = arrow_dataset.dataset(path, format="parquet")
+            if "customer_id" not in data.schema.names:
+                return np.empty(0, object)
+            column = data.to_table(columns=["customer_id"]).column(0)
         except (ValueError, OSError, NotImplementedError) as error:
             raise DataError(f"{path}: not readable as parquet: {error}") from None
         return column.unique().cast(pa.string()).drop_null().to_numpy(zero_copy_only=False).astype(object)
@@ -145,7 +149,7 @@ class Database:
             self._engine = sa.create_engine(at, poolclass=sa.NullPool)
             inspector = sa.inspect(self._engine)
             self._names = [*inspector.get_table_names(), *inspector.get_view_names()]
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
+        except (sa.exc.SQLAlchemyError, ImportError, TypeError) as error:  # a TypeError: the driver wants a user
             raise DataError(f"{self._told}: cannot connect: {_reason(error)}") from None
 
     def names(self) -> list[str]:
@@ -154,25 +158,28 @@ class Database:
 
     def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
         """The rows about these customers; the database selects them. Values come as they are: the contract judges."""
-        try:
-            columns = {found["name"]: sa.column(found["name"]) for found in sa.inspect(self._engine).get_columns(table)}
+        with self._asked(table) as (connection, columns):
             query = sa.select(*columns.values()).select_from(sa.table(table))
             if customers != ALL and "customer_id" in columns:
                 query = query.where(self._bounds(columns["customer_id"], customers))
-            with self._engine.connect() as connection:
-                return pd.read_sql_query(query, connection, dtype_backend="numpy_nullable")
-        except sa.exc.SQLAlchemyError as error:
-            raise DataError(f"{self.told()}: table {table!r} cannot be read: {_reason(error)}") from None
+            return pd.read_sql_query(query, connection, dtype_backend="numpy_nullable")
 
     def customers(self, table: str) -> np.ndarray:
         """The distinct ids of a table; the database finds them."""
+        with self._asked(table) as (connection, columns):
+            if "customer_id" not in columns:
+                return np.empty(0, object)
+            query = sa.select(sa.cast(columns["customer_id"], sa.Text)).select_from(sa.table(table)).distinct()
+            return np.array([row[0] for row in connection.execute(query) if row[0] is not None], object)
+
+    @contextmanager
+    def _asked(self, table: str) -> Iterator[tuple[sa.Connection, dict[str, sa.ColumnElement[Any]]]]:
+        """A connection, and the table's columns without their types; DataError where the database refuses."""
         try:
-            reflected = sa.Table(table, sa.MetaData(), autoload_with=self._engine)
             with self._engine.connect() as connection:
-                rows = connection.execute(sa.select(sa.cast(reflected.c["customer_id"], sa.Text)).distinct())
-                return np.array([row[0] for row in rows if row[0] is not None], object)
-        except (sa.exc.SQLAlchemyError, KeyError) as error:
-            raise DataError(f"{self.told()}: table {table!r} cannot be read: {error}") from None
+                yield connection, {c["name"]: sa.column(c["name"]) for c in sa.inspect(connection).get_columns(table)}
+        except sa.exc.SQLAlchemyError as error:
+            raise DataError(f"{self._told}: table {table!r} cannot be read: {_reason(error)}") from None
 
     def _bounds(self, column: sa.ColumnElement[Any], customers: Range) -> sa.ColumnElement[bool]:
         text = sa.cast(column, sa.Text)
@@ -214,11 +221,16 @@ class Frames:
 
     def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
         """The rows about these customers."""
-        return _within(self.frames[table], customers)
+        return _within(self._frame(table), customers)
 
     def customers(self, table: str) -> np.ndarray:
         """The distinct ids of a table."""
-        return _distinct(self.frames[table])
+        return _distinct(self._frame(table))
+
+    def _frame(self, table: str) -> pd.DataFrame:
+        if table not in self.frames:
+            raise DataError(f"{self.origin}: no table {table!r}; it holds {', '.join(self.frames) or 'nothing'}")
+        return self.frames[table]
 
     def told(self) -> str:
         """What made the frames."""
