@@ -23,10 +23,11 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
+from configs.console import Console
 from configs.errors import CreditloopError, InputError
 from configs.settings import Product, Settings, load_product, load_settings
-from creditloop import Console, require_simulated
 from features import faults, load, outcome
+from features.commands import require_simulated
 from features.contracts import TABLES, Columns, to_day
 from features.simulate import Portfolio, Scenario, simulate
 from monitoring import watch, windows
@@ -94,7 +95,7 @@ def _own_settings(settings: Settings) -> Settings:
     home.mkdir(parents=True)
     overrides = {
         # On so few rows more threads gain little, and on a busy machine they wait for each other: 4 times slower.
-        "training": {"trials": min(settings.training.trials, 6), "max_rounds": 500, "threads": 1},
+        "training": {"trials": min(settings.training.trials, 4), "folds": 3, "max_rounds": 300, "threads": 1},
         "serving": {"port": _free_port()},
     }
     return load_settings(home, overrides)

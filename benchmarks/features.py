@@ -260,7 +260,7 @@ def main() -> None:
     for name, value in single.items():
         times = value["median"] / single["creditloop"]["median"]
         print(
-            f"one customer  {name:<11} {value['median']:>9.0f} us ({value['low']:.0f} to {value['high']:.0f}) {times:.1f}x"
+            f"one customer  {name:<11} {value['median']:>7.0f} us ({value['low']:.0f}-{value['high']:.0f}) {times:.1f}x"
         )
     books = {}
     for rows in arguments.rows:

@@ -13,8 +13,8 @@ from configs.errors import ConfigError
 from configs.settings import Grade, Product
 from features import matrix
 from features.contracts import Columns, Table
+from features.load import table_contract
 from features.records import columns_of_records, rows_type
-from features.sources import table_contract
 from training.bundle import Bundle
 
 

@@ -17,8 +17,8 @@ import demo
 from configs.errors import ConfigError, InputError
 from configs.settings import load_settings
 from features.contracts import record_type
+from features.load import table_contract
 from features.simulate import Portfolio, Scenario, simulate
-from features.sources import table_contract
 
 MONTH = 3
 

@@ -13,7 +13,7 @@ from configs.settings import Product, Training
 from features import catalogue, matrix, outcome
 from features.catalogue import Program
 from features.contracts import Columns, Text, iso
-from features.sources import categories_of
+from features.load import categories_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,11 @@ class Verdict:
 
 def judge(test: Validation, training_auc: float, against_champion: Interval | None, bounds: Gate) -> Verdict:
     """Hold a challenger's numbers on the test rows against the bounds; without a champion there is no comparison."""
-    overfit = training_auc - test.auc.value
+    overfit = Interval(*(training_auc - bound for bound in (test.auc.value, test.auc.high, test.auc.low)))
     inversion = _inversion_p(test)
     checks = [
         Check("auc", test.auc.value >= bounds.minimum_auc, test.auc.value, f"at least {bounds.minimum_auc:g}"),
-        Check("overfit", overfit <= bounds.maximum_overfit, overfit, f"at most {bounds.maximum_overfit:g}"),
+        _at_most("overfit", overfit, bounds.maximum_overfit),
         _meets("calibration_slope", test.calibration_slope, bounds.calibration_slope),
         _meets("observed_to_expected", test.observed_to_expected, bounds.calibration_ratio),
         Check(
@@ -66,6 +66,11 @@ def judge(test: Validation, training_auc: float, against_champion: Interval | No
             )
         )
     return Verdict(tuple(checks))
+
+
+def _at_most(name: str, measured: Interval, bound: float) -> Check:
+    wanted = f"95 % interval ({measured.low:.3f} to {measured.high:.3f}) reaches down to {bound:g}"
+    return Check(name, measured.low <= bound, measured.value, wanted)
 
 
 def _meets(name: str, measured: Interval, band: Band) -> Check:

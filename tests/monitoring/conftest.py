@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from configs.settings import Monitoring, Product, Settings, load_settings
-from features import faults, outcome, sources
+from features import faults, load, outcome
 from features.contracts import Columns, to_day
 from features.declaration import Constant, Feature
 from features.outcome import Labels
@@ -53,7 +53,7 @@ def day_of(portfolio: Portfolio, month: int) -> int:
 def tables_of_months(portfolio: Portfolio, product: Product, months: Any) -> dict[str, Columns]:
     """The checked tables, with the outcomes of the questions asked at the ends of `months`."""
     outcomes = portfolio.outcomes(months).drop(columns="true_pd")
-    return sources.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
+    return load.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +105,7 @@ def tables_with(world: World) -> Callable[..., dict[str, Columns]]:
             since = portfolio.month_ends[0] - pd.DateOffset(months=14)
             found["statements"] = getattr(faults, fault)(found["statements"], "inflow", "month", since)
         outcomes = portfolio.outcomes([WATCHED]).drop(columns="true_pd")
-        return sources.check_tables({**found, "outcomes": outcomes}, world.product, "simulation")
+        return load.check_tables({**found, "outcomes": outcomes}, world.product, "simulation")
 
     return tables
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from configs.errors import Refusal
-from features import sources
+from features import load
 from features.simulate import Portfolio
 from monitoring import watch
 from monitoring.retrain import retrain
@@ -143,7 +143,7 @@ def retrained(world, tables_with, labels_of, changed: Portfolio, watched_day: in
         meanwhile.append(str(refused.value))
 
     late = {"outcomes": changed.outcomes(range(0, 10, 3)).drop(columns="true_pd")}
-    taught = tables | sources.check_tables(late, world.product, "simulation")
+    taught = tables | load.check_tables(late, world.product, "simulation")
     now, at = watched_day + 400, utc_now()
     outcome = retrain(world.product, taught, world.settings, world.ledger, now, at, lambda *_: None, stage)
     record = world.ledger.latest("retraining", NAME)

@@ -24,7 +24,7 @@ import pandas as pd
 import pytest
 
 from configs.settings import Product, Settings, load_product, load_settings
-from features import sources
+from features import load
 from features.contracts import TABLES, Columns, to_day
 from features.simulate import Portfolio, Scenario, simulate
 from serving import access, champion
@@ -58,7 +58,7 @@ def portfolio() -> Portfolio:
 def tables(portfolio: Portfolio, product: Product) -> dict[str, Columns]:
     """The portfolio on the bulk path, with matured outcomes."""
     outcomes = portfolio.outcomes(range(0, 11, 2)).drop(columns="true_pd")
-    return sources.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
+    return load.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
 
 
 @pytest.fixture(scope="session")

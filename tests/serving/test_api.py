@@ -13,7 +13,7 @@ import pytest
 
 from configs.settings import load_product
 from features.contracts import rows_type
-from features.sources import table_contract
+from features.load import table_contract
 from serving.api import DecideRequest, openapi, problem
 
 PRODUCTS = ("consumer_platform", "trade_credit", "uci_default")

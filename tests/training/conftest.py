@@ -15,7 +15,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from configs.settings import ColumnSpec, Product, Settings, load_settings
-from features import sources
+from features import load
 from features.catalogue import column_features, compile_program
 from features.contracts import Columns, to_day
 from features.declaration import Feature
@@ -78,7 +78,7 @@ def lender(portfolio: Portfolio, shipped: Callable[[str], Product]) -> Inputs:
     """The simulated lender: outcomes of six months, the last of which has not matured."""
     product = shipped("consumer_platform")
     outcomes = portfolio.outcomes([0, 3, 6, 9, 11, 15]).drop(columns="true_pd")
-    tables = sources.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
+    tables = load.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
     return Inputs(product, tables, to_day(NOW))
 
 

@@ -17,7 +17,7 @@ from configs.errors import DataError
 from configs.settings import Product, Settings, Training
 from features import matrix
 from features.contracts import Columns
-from features.sources import FlatTable, read_flat
+from features.flat import FlatTable, read_flat
 from training.dataset import Dataset, assemble, customer_draw, digest, split
 
 NO_DAY = 0  # of a flat table without dates

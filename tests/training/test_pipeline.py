@@ -19,8 +19,9 @@ from configs.settings import Product, Settings
 from features import matrix
 from features.catalogue import compile_program
 from features.contracts import to_day
+from features.flat import FlatTable, read_flat
+from features.load import check_tables
 from features.simulate import Portfolio
-from features.sources import FlatTable, check_tables, read_flat
 from training import dataset, fit, pipeline
 from training.bundle import load
 from training.dataset import Dataset
