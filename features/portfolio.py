@@ -34,7 +34,7 @@ def parts(customer_id: np.ndarray, customers_each: int = CUSTOMERS_EACH) -> list
     starts = range(0, len(ids), customers_each)
     bounds = np.searchsorted(place[order], [*starts, len(ids)])
     lows = [None if start == 0 else str(ids[start]) for start in starts]
-    highs = [*lows[1:], None]
+    highs = [*lows[1:], None][: len(lows)]
     return [
         Part(Range(low, high), order[first:last])
         for low, high, first, last in zip(lows, highs, bounds[:-1], bounds[1:], strict=True)
