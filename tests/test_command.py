@@ -99,7 +99,7 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Flow:
         ran[name] = run(home, *words, "--json")
 
     step("doctor", "doctor")
-    step("features", "features", *product)
+    step("features", "features", "list", *product)
     step("simulate", "data", "simulate", *product, "--customers", 4000, "--seed", 3, "--out", book)
     step("check", "data", "check", *product, "--data", book)
     step("no model", "models", "list")
@@ -349,7 +349,7 @@ def test_a_file_that_cannot_be_read_is_refused(
         ("statements", lambda t: t.rename(columns={"balance": "balanse"}), ["did you mean 'balanse'?"]),
         ("statements", lambda t: t.assign(balance="much"), ["'balance', row 1: expected a number, got 'much'"]),
         ("statements", lambda t: t.assign(balance=np.inf), ["'balance', row 1: infinite"]),
-        ("statements", lambda t: t.assign(days_past_due=-1), ["'days_past_due', row 1: got -1, outside [0, 10000]"]),
+        ("statements", lambda t: t.assign(days_past_due=-1), ["'days_past_due', row 1: outside [0, 10000], got -1"]),
         ("statements", lambda t: t.assign(month="someday"), ["'month', row 1: expected a date, got 'someday'"]),
         ("statements", lambda t: pd.concat([t, t]), ["repeats an earlier row with the same key"]),
         ("customers", lambda t: t.assign(customer_id=None), ["'customer_id', row 1: missing; a value is required"]),
@@ -387,7 +387,7 @@ def test_outcomes_that_have_not_matured_train_nothing(refused, flow: Flow) -> No
 @pytest.mark.parametrize(
     "words",
     [
-        ["features"],
+        ["features", "list"],
         ["data", "check", "--data", "."],
         ["data", "simulate", "--out", "nowhere"],
         ["train", "--data", "."],
@@ -493,7 +493,7 @@ def test_a_masterscale_that_does_not_rise_is_refused(tmp_path: Path, repository:
     text = (repository / "configs" / "products" / f"{NAME}.toml").read_text()
     path = tmp_path / "mine.toml"
     path.write_text(text.replace("pd_below = 0.02", "pd_below = 0.005"))
-    mistaken(run(tmp_path / "home", "features", "--product", path), "grades.B.pd_below: 0.005 must rise above 0.01")
+    mistaken(run(tmp_path / "home", "features", "list", "--product", path), "grades.B.pd_below: 0.005 must rise above 0.01")
 
 
 def test_a_home_that_is_a_file_is_told(tmp_path: Path) -> None:
@@ -563,7 +563,7 @@ def test_what_was_read_out_of_the_label_is_told(german_run: Ran) -> None:
 
 def test_the_product_file_is_named_after_the_table_and_can_be_edited(german_run: Ran, own_home: Path) -> None:
     assert str(own_home / "products" / "german_credit.toml") in german_run.err
-    assert run(own_home, "features", "--product", "german_credit").code == 0
+    assert run(own_home, "features", "list", "--product", "german_credit").code == 0
 
 
 def test_other_columns_under_the_same_name_are_refused(german_run: Ran, german: Path, own_home: Path) -> None:
