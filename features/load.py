@@ -46,7 +46,10 @@ def load(
     absent = [name for name in product.tables if name not in there]
     if absent:
         holds = ", ".join(there) or "nothing"
-        raise DataError(f"{source.told()}: product {product.name!r} needs {', '.join(absent)}; it holds {holds}")
+        raise DataError(
+            f"{source.told()}: product {product.name!r} needs {', '.join(absent)}; it holds {holds} "
+            f"(of a folder: {absent[0]}.parquet or {absent[0]}.csv)"
+        )
     found: list[Checked] = []
     problems: list[str] = []
     for name in dict.fromkeys((*product.tables, *(["outcomes"] if outcomes else []))):

@@ -353,7 +353,7 @@ def test_a_file_that_cannot_be_read_is_refused(
         ("statements", lambda t: t.assign(month="someday"), ["'month', row 1: expected a date, got 'someday'"]),
         ("statements", lambda t: pd.concat([t, t]), ["repeats an earlier row with the same key"]),
         ("customers", lambda t: t.assign(customer_id=None), ["'customer_id', row 1: missing; a value is required"]),
-        ("outcomes", lambda t: t.assign(defaulted=0.5), ["'defaulted', row 1: got 0.5, expected a whole number"]),
+        ("outcomes", lambda t: t.assign(defaulted=0.5), ["'defaulted', row 1: expected a whole number, got 0.5"]),
         ("customers", lambda t: t.head(0), ["no rows; expected at least one"]),
     ],
     ids=["column", "misspelt", "type", "infinity", "range", "date", "repeated", "nobody", "half a default", "no rows"],
@@ -369,7 +369,7 @@ def test_a_table_that_breaks_its_contract_is_refused(
 
 def test_a_folder_without_a_table_is_refused(refused, tmp_path: Path) -> None:
     (tmp_path / "customer.csv").touch()
-    told = [f"product {NAME!r} needs customers.parquet or customers.csv", "the folder holds customer.csv"]
+    told = [f"product {NAME!r} needs customers, statements; it holds customer", "customers.parquet or customers.csv"]
     refused("data", "check", "--product", NAME, "--data", tmp_path, told=told)
 
 
