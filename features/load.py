@@ -21,6 +21,11 @@ class Loaded:
     tables: dict[str, Columns]
     quarantine: pd.DataFrame
 
+    def bad_rows(self) -> dict[str, tuple[int, int]]:
+        """(rows set aside, all rows) of each table."""
+        bad = self.quarantine.groupby("table")["row"].nunique().to_dict()
+        return {name: (bad.get(name, 0), bad.get(name, 0) + len(t["customer_id"])) for name, t in self.tables.items()}
+
 
 def table_contract(name: str, product: Product) -> Table:
     """The contract of the table `name` in `product`: `facts` is declared by the product, the others are fixed."""
@@ -76,13 +81,19 @@ def _allow(checked: Checked, share: float, source: str) -> None:
         return
     problems = told(checked.breaches)
     if share:
-        problems.append(f"{bad:,} of {checked.rows:,} rows are bad; data.quarantine_share allows {share:g} of them")
+        problems.append(too_many(bad, checked.rows, share))
     raise DataError(listed(f"{source} ({checked.table})", problems))
+
+
+def too_many(bad: int, rows: int, share: float) -> str:
+    """What to say where more rows are bad than `share` of them."""
+    return f"{bad:,} of {rows:,} rows are bad; data.quarantine_share allows {share:g} of them"
 
 
 def check_tables(frames: Mapping[str, pd.DataFrame], product: Product, source: str) -> dict[str, Columns]:
     """Frames held against their contracts, no bad row allowed; DataError lists the breaches of all of them at once."""
-    return load(Frames(frames, source), product).tables
+    given = product.model_copy(update={"tables": tuple(name for name in product.tables if name in frames)})
+    return load(Frames(frames, source), given).tables
 
 
 def categories_of(product: Product, facts: Columns | None) -> dict[str, list[str]]:

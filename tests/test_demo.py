@@ -16,8 +16,8 @@ import pytest
 import demo
 from configs.errors import ConfigError, InputError
 from configs.settings import load_settings
-from features.contracts import record_type
 from features.load import table_contract
+from features.records import record_type
 from features.simulate import Portfolio, Scenario, simulate
 
 MONTH = 3

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from configs.settings import Settings
-from features.contracts import Columns
+from features.contracts import Columns, Text
 from monitoring import watch
 from monitoring.watch import Report
 from monitoring.windows import Window, from_tables
 from serving.ledger import Ledger
 
-NOBODY = {"customer_id": np.empty(0, object), "known_time": np.empty(0, np.int32)}
+NOBODY = {"customer_id": Text.of([]), "known_time": np.empty(0, np.int32)}
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from configs.settings import load_product
-from features.contracts import rows_type
 from features.load import table_contract
+from features.records import rows_type
 from serving.api import DecideRequest, openapi, problem
 
 PRODUCTS = ("consumer_platform", "trade_credit", "uci_default")

@@ -54,14 +54,14 @@ def test_a_repeated_row_is_refused_by_table_and_row(scorer: Scorer, body: dict[s
 
 
 def test_points_fall_as_the_pd_rises(scorer: Scorer, tables: dict[str, Columns], as_of: dt.date) -> None:
-    customers = np.unique(tables["statements"]["customer_id"].astype(str)).astype(object)[:300]
+    customers = np.sort(tables["statements"]["customer_id"].distinct())[:300]
     scores = scorer.score(tables, customers, np.full(len(customers), to_day(as_of), np.int32))
     points = scores.points[np.argsort(scores.default_probability)]
     assert (np.diff(points) <= 0).all()
 
 
 def test_pds_lie_between_nought_and_one(scorer: Scorer, tables: dict[str, Columns], as_of: dt.date) -> None:
-    customers = np.unique(tables["statements"]["customer_id"].astype(str)).astype(object)[:300]
+    customers = np.sort(tables["statements"]["customer_id"].distinct())[:300]
     found = scorer.score(tables, customers, np.full(len(customers), to_day(as_of), np.int32)).default_probability
     assert ((found > 0) & (found < 1)).all()
 

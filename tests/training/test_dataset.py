@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from configs.errors import DataError
 from configs.settings import Product, Settings, Training
 from features import matrix
-from features.contracts import Columns
+from features.check import take
+from features.contracts import Columns, Text
 from features.flat import FlatTable, read_flat
 from training.dataset import Dataset, assemble, customer_draw, digest, split
 
@@ -208,7 +209,7 @@ def test_nothing_matured_is_refused_with_the_day_and_the_window(tmp_path: Path) 
 def test_a_label_with_a_single_class_is_refused(
     lender: Any, bad: int, count: int, shipped: Callable[[str], Product]
 ) -> None:
-    outcomes = {name: values[:8] for name, values in lender.tables["outcomes"].items()}
+    outcomes = take(lender.tables["outcomes"], np.arange(8))
     outcomes["defaulted"] = np.full(8, float(bad))
     with pytest.raises(DataError, match=rf"single class \({count} defaults in 8 matured rows\)"):
         assemble(lender.product, {**lender.tables, "outcomes": outcomes}, lender.now)
@@ -228,7 +229,7 @@ def test_a_table_that_tells_nothing_is_refused(tmp_path: Path) -> None:
 
 def small_tables() -> dict[str, Columns]:
     return {
-        "facts": {"customer_id": np.array(["a", "b"], object), "x": np.array([1.0, np.nan])},
+        "facts": {"customer_id": Text.of(["a", "b"]), "x": np.array([1.0, np.nan])},
         "outcomes": {"defaulted": np.array([0.0, 1.0])},
     }
 
@@ -241,9 +242,14 @@ def test_the_digest_does_not_depend_on_the_order_of_tables_and_columns() -> None
 
 @pytest.mark.parametrize(
     ("table", "column", "value"),
-    [("facts", "customer_id", "c"), ("facts", "x", 2.0), ("outcomes", "defaulted", 1.0)],
+    [
+        ("facts", "customer_id", Text.of(["c", "b"])),
+        ("facts", "customer_id", Text.of(["b", "a"])),
+        ("facts", "x", np.array([2.0, np.nan])),
+        ("outcomes", "defaulted", np.array([1.0, 1.0])),
+    ],
 )
 def test_the_digest_tells_of_any_value_that_changed(table: str, column: str, value: Any) -> None:
     changed = small_tables()
-    changed[table][column][0] = value
+    changed[table][column] = value
     assert digest(changed) != digest(small_tables())
