@@ -495,8 +495,6 @@ def test_a_masterscale_that_does_not_rise_is_refused(tmp_path: Path, repository:
     path.write_text(text.replace("pd_below = 0.02", "pd_below = 0.005"))
     told = "grades.B.pd_below: 0.005 must rise above 0.01"
     mistaken(run(tmp_path / "home", "features", "list", "--product", path), told)
-        run(tmp_path / "home", "features", "list", "--product", path), "grades.B.pd_below: 0.005 must rise above 0.01"
-    )
 
 
 def test_a_home_that_is_a_file_is_told(tmp_path: Path) -> None:
