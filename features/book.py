@@ -54,7 +54,8 @@ def write_matrix(
 def all_customers(source: Source, product: Product) -> np.ndarray:
     """Every id that stands in some table of the product, in order; only the id columns are read."""
     found = [source.customers(name) for name in product.tables if name in source.names()]
-    return np.unique(np.concatenate(found)).astype(object) if found else np.empty(0, object)
+    ids = np.unique(np.concatenate(found)).astype(object) if found else np.empty(0, object)
+    return ids[ids != ""]
 
 
 def _categories(source: Source, product: Product, quarantine_share: float) -> dict[str, list[str]]:

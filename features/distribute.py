@@ -11,8 +11,8 @@ from configs.errors import InputError
 from configs.settings import Product
 from features import matrix
 from features.catalogue import Program, compile_program, describe, features_named
-from features.portfolio import CUSTOMERS_EACH, Part, parts, read
-from features.sources import open_source
+from features.portfolio import CUSTOMERS_EACH, Tally, parts, read
+from features.sources import Range, open_source
 
 
 def matrices(
@@ -41,6 +41,7 @@ def matrices(
         client = Client(scheduler, timeout=answer_seconds, set_as_default=False)
     except (OSError, ValueError) as error:  # no answer, or no address
         raise InputError(f"{scheduler}: no Dask scheduler answers there: {error}") from None
+    tally = Tally(open_source(places, product.reader).told(), quarantine_share)
     with client:
         ahead = parts(customer_id, customers_each)
         futures = {
@@ -50,8 +51,10 @@ def matrices(
             ): part.rows
             for part in ahead
         }  # fmt: skip
-        for future, values in as_completed(list(futures), with_results=True, loop=client.loop):
+        for future, (values, bad_rows) in as_completed(list(futures), with_results=True, loop=client.loop):
+            tally.add(bad_rows)
             yield futures.pop(future), values
+    tally.judge()
 
 
 def _frozen(described: dict[str, object]) -> tuple[tuple[str, object], ...]:
@@ -71,12 +74,11 @@ def _one(
     digest: str,
     places: tuple[str, ...],
     product: Product,
-    customers: object,
+    customers: Range,
     customer_id: np.ndarray,
     as_of: np.ndarray,
     quarantine_share: float,
-) -> np.ndarray:
+) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
     program = _program(described, digest)
-    part = Part(customers, np.arange(len(customer_id)))  # type: ignore[arg-type]
-    tables = read(program, open_source(places, product.reader), product, part, quarantine_share)
-    return matrix.build(program, tables, customer_id, as_of)
+    loaded = read(program, open_source(places, product.reader), product, customers, quarantine_share)
+    return matrix.build(program, loaded.tables, customer_id, as_of), loaded.bad_rows()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from configs.errors import DataError, listed
 from configs.settings import Product
 from features import matrix
 from features.catalogue import Program
-from features.contracts import Columns
-from features.load import load
+from features.load import Loaded, load, too_many
 from features.sources import Range, Source
 
 CUSTOMERS_EACH = 50_000
@@ -41,10 +42,38 @@ def parts(customer_id: np.ndarray, customers_each: int = CUSTOMERS_EACH) -> list
     ]
 
 
-def read(program: Program, source: Source, product: Product, part: Part, quarantine_share: float) -> dict[str, Columns]:
-    """The checked tables of a part that the program reads."""
+def read(program: Program, source: Source, product: Product, customers: Range, quarantine_share: float) -> Loaded:
+    """The checked tables of a part that the program reads.
+
+    Where bad rows may be set aside, those of a part are, however many: the share is of the book, and `Tally` judges it.
+    """
     needed = product.model_copy(update={"tables": program.tables})
-    return load(source, needed, quarantine_share, part.customers, outcomes=False).tables
+    return load(source, needed, 1.0 if quarantine_share else 0.0, customers, outcomes=False)
+
+
+class Tally:
+    """The bad rows of a book, counted part by part."""
+
+    def __init__(self, source: str, quarantine_share: float) -> None:
+        self._source, self._share = source, quarantine_share
+        self._bad: Counter[str] = Counter()
+        self._rows: Counter[str] = Counter()
+
+    def add(self, bad_rows: Mapping[str, tuple[int, int]]) -> None:
+        """Count a part in, by what `Loaded.bad_rows` says of it."""
+        for table, (bad, rows) in bad_rows.items():
+            self._bad[table] += bad
+            self._rows[table] += rows
+
+    def judge(self) -> None:
+        """DataError where more rows of a table are bad than its share of the whole book."""
+        problems = [
+            f"{table}: {too_many(bad, self._rows[table], self._share)}"
+            for table, bad in sorted(self._bad.items())
+            if bad > self._share * self._rows[table]
+        ]
+        if problems:
+            raise DataError(listed(self._source, problems))
 
 
 def matrices(
@@ -58,14 +87,22 @@ def matrices(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(positions, matrix of those rows) part by part; while one is computed the next is read.
 
-    Memory holds two parts, whatever the size of the source. Raises DataError as `load` does.
+    Memory holds two parts, whatever the size of the source. Raises DataError as `load` does; that too many rows of a
+    table are bad is known, and said, after the last part.
     """
+    tally = Tally(source.told(), quarantine_share)
     ahead = parts(customer_id, customers_each)
     with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(read, program, source, product, ahead[0], quarantine_share) if ahead else None
+
+        def reading(part: Part) -> Future[Loaded]:
+            return reader.submit(read, program, source, product, part.customers, quarantine_share)
+
+        coming = reading(ahead[0]) if ahead else None
         for number, part in enumerate(ahead):
             assert coming is not None
-            tables = coming.result()
+            loaded = coming.result()
+            tally.add(loaded.bad_rows())
             if number + 1 < len(ahead):
-                coming = reader.submit(read, program, source, product, ahead[number + 1], quarantine_share)
-            yield part.rows, matrix.build(program, tables, customer_id[part.rows], as_of[part.rows])
+                coming = reading(ahead[number + 1])
+            yield part.rows, matrix.build(program, loaded.tables, customer_id[part.rows], as_of[part.rows])
+    tally.judge()

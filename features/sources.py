@@ -275,6 +275,10 @@ def _open(place: str, reader: str) -> Source:
     if reader == "uci_default":
         return Frames(uci_default.read(path), str(path))
     if not path.is_dir():
-        kind = "is a file; expected a folder of tables (one flat table: --csv)" if path.exists() else "no such file or folder"
+        kind = (
+            "is a file; expected a folder of tables (one flat table: --csv)"
+            if path.exists()
+            else "no such file or folder"
+        )
         raise DataError(f"{path}: {kind}")
     return Folder(path)

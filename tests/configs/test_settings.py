@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -306,3 +306,75 @@ def test_a_long_list_of_problems_is_cut_and_counted() -> None:
 
 def test_one_problem_is_singular() -> None:
     assert listed("here", ["p"]) == "here: 1 problem\n  p"
+
+
+def test_hardly_any_row_may_be_bad_unless_a_person_says_so(tmp_path: Path) -> None:
+    assert load_settings(tmp_path).data.quarantine_share <= 0.001
+    assert load_settings(home_with(tmp_path, "[data]\nquarantine_share = 0.01\n")).data.quarantine_share == 0.01
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "nan", '"some"'])
+def test_a_share_that_is_none_is_refused(tmp_path: Path, share: str) -> None:
+    assert "data.quarantine_share" in refused_home(tmp_path, f"[data]\nquarantine_share = {share}\n")
+
+
+PLACES = get_args(settings.Jurisdiction)
+
+
+def test_every_jurisdiction_protects_something_and_none_is_unknown() -> None:
+    protected = read_toml(settings.HERE / "protected.toml")
+    assert set(protected) == set(PLACES)
+    for rule in protected.values():
+        assert len(rule["attributes"]) == len(set(rule["attributes"])) >= 5
+        assert all(name == settings.plain_name(name) for name in rule["attributes"])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_race_and_religion_decide_nowhere(place: str) -> None:
+    assert {"race", "religion"} <= parse(Product, {**shipped_values(), "jurisdictions": [place]}, "p").denied()
+
+
+def test_an_unknown_jurisdiction_is_refused() -> None:
+    assert "jurisdictions.0: Input should be 'eu', 'us', 'cn' or 'uk', got 'mars'" in refusal(
+        {**shipped_values(), "jurisdictions": ["mars"]}
+    )
+
+
+def test_a_product_denies_what_its_jurisdictions_protect_and_what_it_says_in_any_writing() -> None:
+    values = {**shipped_values(), "jurisdictions": ["us"], "deny": ["Postal Code", "邮编"]}
+    denied = parse(Product, values, "p").denied()
+    assert {"marital_status", "postal_code", "Postal Code", "邮编"} <= denied
+    assert not {"", "nationality"} & denied
+
+
+def test_a_product_without_jurisdictions_denies_what_it_says_only() -> None:
+    values = {name: value for name, value in shipped_values().items() if name != "jurisdictions"}
+    assert parse(Product, {**values, "deny": ["age"]}, "p").denied() == {"age"}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_product_names_its_jurisdictions(name: str, shipped: Callable[[str], Product]) -> None:
+    assert shipped(name).jurisdictions
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("Marital Status", "marital_status"),
+        ("SEX", "sex"),
+        ("  a--b ", "a_b"),
+        ("x_1", "x_1"),
+        ("年龄", ""),
+        ("Größe", "gr_e"),
+    ],
+)
+def test_a_plain_name_is_lower_case_letters_and_digits(name: str, plain: str) -> None:
+    assert settings.plain_name(name) == plain
+
+
+def test_a_product_file_keeps_its_jurisdictions(tmp_path: Path) -> None:
+    product = settings.flat_product("mine", "Mine", (ColumnSpec(name="x"),))
+    path = tmp_path / "mine.toml"
+    path.write_text(settings.product_toml(product), encoding="utf-8")
+    assert load_product(str(path), tmp_path) == product
+    assert product.jurisdictions

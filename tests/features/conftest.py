@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -123,7 +124,7 @@ def _questionnaires(rng: np.random.Generator, customers: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The SQLAlchemy URL of a PostgreSQL of its own, on loopback, with a password."""
     pytest.importorskip("pg8000", reason="the driver pg8000 is not installed: pip install pg8000")
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin/postgres"), default=None)
@@ -132,25 +133,27 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
     if as_user and shutil.which("setpriv") is None:
         pytest.skip("PostgreSQL does not run as root, and there is no setpriv to become somebody else")
-    folder = Path(tmp_path_factory.mktemp("postgres"))
-    for parent in (folder, *folder.parents[:2]):  # pytest makes its folders for one user only
-        parent.chmod(0o755)
-    folder.chmod(0o777)
-    (folder / "password").write_text("s3cret/of:the@test", encoding="utf-8")
-    (folder / "password").chmod(0o644)
-    made = ["-D", str(folder / "data"), "-U", "tester", f"--pwfile={folder / 'password'}"]
-    options = ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-    subprocess.run([*as_user, binaries.with_name("initdb"), *made, *options], check=True, capture_output=True)
-    port = _free_port()
-    served = ["-D", str(folder / "data"), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-F"]
-    with (folder / "log").open("w", encoding="utf-8") as log:
-        server = subprocess.Popen([*as_user, binaries, *served], stdout=log, stderr=log)
-    try:
-        _wait_until_ready(server, folder / "log")
-        yield f"postgresql+pg8000://tester:s3cret%2Fof%3Athe%40test@127.0.0.1:{port}/postgres"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    # Not in pytest's own folder: the next pytest would close it to the user the server runs as.
+    with tempfile.TemporaryDirectory(prefix="creditloop-postgres-") as made:
+        folder = Path(made)
+        password = folder / "password"
+        password.write_text("s3cret/of:the@test", encoding="utf-8")
+        if as_user:
+            for path in (folder, password):
+                shutil.chown(path, "nobody", "nogroup")
+        cluster = ["-D", made + "/data", "-U", "tester", f"--pwfile={password}", "-A", "scram-sha-256"]
+        options = ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        subprocess.run([*as_user, binaries.with_name("initdb"), *cluster, *options], check=True, capture_output=True)
+        port = _free_port()
+        served = ["-D", made + "/data", "-p", str(port), "-h", "127.0.0.1", "-k", made, "-F"]
+        with (folder / "log").open("w", encoding="utf-8") as log:
+            server = subprocess.Popen([*as_user, binaries, *served], stdout=log, stderr=log)
+        try:
+            _wait_until_ready(server, folder / "log")
+            yield f"postgresql+pg8000://tester:s3cret%2Fof%3Athe%40test@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
 
 
 def _free_port() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,8 @@ def days_shifted(frame: pd.DataFrame, column: str, rng: Rng) -> pd.DataFrame:
     date = next((name for name in ("since", "month", "period_end", "issued", "date") if name in frame), None)
     if date is None:
         return frame
-    moved = pd.to_datetime(frame[date], errors="coerce", format="mixed") + pd.to_timedelta(int(rng.choice([-40_000, -1, 1, 400, 90_000])), "D")
+    days = pd.to_timedelta(int(rng.choice([-40_000, -1, 1, 400, 90_000])), "D")
+    moved = pd.to_datetime(frame[date], errors="coerce", format="mixed") + days
     return frame.assign(**{date: moved.dt.strftime("%Y-%m-%d")})
 
 
@@ -181,8 +183,8 @@ def line_with_more(path: Path, rng: Rng) -> None:
 FILE_DAMAGES = (truncated, bytes_changed, bytes_lost, other_encoding, other_separator, line_with_more)
 
 
-def damaged(number: int, frames: Frames, folder: Path) -> str:
-    """Write the tables to `folder`, one of them damaged once or twice; which damage it was."""
+def damaged(number: int, frames: Frames, good: Path, folder: Path) -> str:
+    """Put the `good` tables into `folder`, one of them damaged once or twice; which damage it was."""
     rng = np.random.default_rng(number)
     table = str(rng.choice(sorted(frames)))
     frame, told = frames[table], []
@@ -192,8 +194,12 @@ def damaged(number: int, frames: Frames, folder: Path) -> str:
             damage = TABLE_DAMAGES[int(rng.integers(len(TABLE_DAMAGES)))]
             frame = damage(frame, str(rng.choice(frame.columns)), rng)
             told.append(damage.__name__)
-    for name, good in frames.items():
-        written(frame if name == table else good, folder / name, bool(rng.random() < 0.5))
+    for name in frames:
+        kind = "parquet" if rng.random() < 0.5 else "csv"
+        if name == table:
+            written(frame, folder / f"{name}.{kind}")
+        else:
+            (folder / f"{name}.{kind}").hardlink_to(good / f"{name}.{kind}")
     if in_file:
         spoil = FILE_DAMAGES[int(rng.integers(len(FILE_DAMAGES)))]
         spoil(next(folder.glob(f"{table}.*")), rng)
@@ -201,15 +207,30 @@ def damaged(number: int, frames: Frames, folder: Path) -> str:
     return f"damage {number}: {table}: {', '.join(told)}"
 
 
-def written(frame: pd.DataFrame, path: Path, parquet: bool) -> None:
-    if parquet:
+def written(frame: pd.DataFrame, path: Path) -> None:
+    if path.suffix == ".parquet":
         try:
-            frame.to_parquet(path.with_suffix(".parquet"), index=False)
+            frame.to_parquet(path, index=False)
         except (ValueError, TypeError, OverflowError):  # text and numbers in one column cannot be parquet: a CSV then
-            path.with_suffix(".parquet").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         else:
             return
     frame.to_csv(path.with_suffix(".csv"), index=False)
+
+
+@pytest.fixture(scope="module")
+def good_tables(histories_of, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[Frames, Path]]:
+    """Clean tables by seed, and a folder that holds them in both kinds of file."""
+
+    @cache
+    def made(seed: int) -> tuple[Frames, Path]:
+        frames, folder = histories_of(seed), tmp_path_factory.mktemp("good")
+        for name, frame in frames.items():
+            written(frame, folder / f"{name}.parquet")
+            written(frame, folder / f"{name}.csv")
+        return frames, folder
+
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -220,19 +241,18 @@ def fates() -> Counter[str]:
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_a_damaged_table_is_refused_set_aside_or_gives_finite_numbers(
-    batch: int, fates: Counter[str], histories_of, program_of, shipped, tmp_path: Path
+    batch: int, fates: Counter[str], good_tables, program_of, shipped, tmp_path: Path
 ) -> None:
     program, product = program_of("trade_credit"), shipped("trade_credit")
     ids, as_of = np.array(["a", "b", "nobody"], object), np.full(3, 19_700, np.int32)
     for number in range(batch, COUNT, BATCHES):
         folder = tmp_path / str(number)
         folder.mkdir()
-        told = damaged(number, histories_of(number % 7), folder)
+        told = damaged(number, *good_tables(number % 7), folder)
         try:
             loaded = load(open_source([str(folder)]), product, quarantine_share=0.6)
             rows = matrix.build(program, loaded.tables, ids, as_of)
-        except DataError as error:
-            assert str(error), told
+        except DataError:
             fates["refused"] += 1
             continue
         except Exception as error:
@@ -240,9 +260,9 @@ def test_a_damaged_table_is_refused_set_aside_or_gives_finite_numbers(
         assert rows.shape == (3, len(program.features)), told
         assert not np.isinf(rows).any(), told
         assert np.isnan(rows[2]).all(), told
-        for table, columns in loaded.tables.items():
-            kept, aside = len(columns["customer_id"]), loaded.quarantine.query("table == @table")["row"].nunique()
-            assert aside <= 0.6 * (kept + aside), told
+        aside = loaded.quarantine.groupby("table")["row"].nunique()
+        for table, bad in aside.items():
+            assert bad <= 0.6 * (len(loaded.tables[str(table)]["customer_id"]) + bad), told
         fates["set aside" if len(loaded.quarantine) else "passed"] += 1
 
 

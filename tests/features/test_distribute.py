@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import time
@@ -77,11 +78,26 @@ def test_what_a_worker_cannot_read_is_told_here(
         list(distribute.matrices(scheduler, program, [str(tmp_path)], product, *questions))
 
 
+def test_workers_count_the_bad_rows_of_the_book(
+    scheduler: str, questions, program_of, shipped, histories_of, tmp_path: Path
+) -> None:
+    program, product = program_of("trade_credit"), shipped("trade_credit")
+    for name, frame in histories_of(5, CUSTOMERS).items():
+        late = frame["days_past_due"].where(frame.index > 0, -1.0) if name == "statements" else None
+        (frame if late is None else frame.assign(days_past_due=late)).to_parquet(tmp_path / f"{name}.parquet")
+    asked = functools.partial(
+        distribute.matrices, scheduler, program, [str(tmp_path)], product, *questions, customers_each=3
+    )
+    assert sum(len(rows) for rows, _ in asked(quarantine_share=0.1)) == len(questions[0])
+    with pytest.raises(DataError, match=r"statements: 1 of \d+ rows are bad; data.quarantine_share allows 0.001"):
+        list(asked(quarantine_share=0.001))
+
+
 def test_a_worker_of_another_release_is_refused(scheduler: str, place: str, questions, program_of, shipped) -> None:
     import dataclasses
 
     program = dataclasses.replace(program_of("trade_credit"), digest="0" * 64)
-    with pytest.raises(InputError, match="a worker runs feature program .*, asked for was 000000000000"):
+    with pytest.raises(InputError, match=r"a worker runs feature program .*, asked for was 000000000000"):
         list(distribute.matrices(scheduler, program, [place], shipped("trade_credit"), *questions))
 
 

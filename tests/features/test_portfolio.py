@@ -87,12 +87,43 @@ def test_a_bad_row_of_a_later_part_is_told(book: Frames, questions, program_of, 
         list(matrices(program_of("trade_credit"), dirty, shipped("trade_credit"), *questions, customers_each=2))
 
 
+def with_bad_statements(book: Frames, customer: str, bad: int) -> Frames:
+    statements = book.frames["statements"].astype({"balance": object})
+    statements.loc[statements.index[statements["customer_id"] == customer][:bad], "balance"] = "much"
+    return Frames({**book.frames, "statements": statements}, "here")
+
+
+@pytest.mark.parametrize("customers_each", [1, 3, 1000])
+def test_bad_rows_of_one_customer_are_a_share_of_the_book_not_of_the_part(
+    customers_each: int, book: Frames, questions, program_of, shipped
+) -> None:
+    # Five bad statements are a tenth of one customer's and a fiftieth of all.
+    program, product = program_of("trade_credit"), shipped("trade_credit")
+    dirty = with_bad_statements(book, "日本", 5)
+    built = matrices(program, dirty, product, *questions, quarantine_share=0.05, customers_each=customers_each)
+    found = joined(built, (len(questions[0]), len(program.features)))
+    expected = matrix.build(program, load(dirty, product, 0.05).tables, *questions)
+    assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("customers_each", [1, 3, 1000])
+def test_too_many_bad_rows_of_the_book_are_told_whatever_the_parts(
+    customers_each: int, book: Frames, questions, program_of, shipped
+) -> None:
+    program, product = program_of("trade_credit"), shipped("trade_credit")
+    dirty = with_bad_statements(book, "日本", 5)
+    rows = len(book.frames["statements"])
+    told = f"here: 1 problem\\n  statements: 5 of {rows} rows are bad; data.quarantine_share allows 0.001 of them"
+    with pytest.raises(DataError, match=told):
+        list(matrices(program, dirty, product, *questions, quarantine_share=0.001, customers_each=customers_each))
+
+
 def test_a_row_without_a_customer_is_told_in_parts_as_in_the_whole(
     book: Frames, questions, program_of, shipped
 ) -> None:
     nobody = book.frames["statements"].iloc[[0]].assign(customer_id=None)
     dirty = Frames({**book.frames, "statements": pd.concat([book.frames["statements"], nobody])}, "here")
-    with pytest.raises(DataError, match="column 'customer_id', row .*: missing"):
+    with pytest.raises(DataError, match=r"column 'customer_id', row .*: missing"):
         list(matrices(program_of("trade_credit"), dirty, shipped("trade_credit"), *questions, customers_each=2))
 
 

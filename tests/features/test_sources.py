@@ -305,7 +305,7 @@ def refused(place: str) -> str:
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    assert refused(str(tmp_path / "gone")) == f"{tmp_path / 'gone'}: no such folder"
+    assert refused(str(tmp_path / "gone")) == f"{tmp_path / 'gone'}: no such file or folder"
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
