@@ -36,7 +36,8 @@ class StreamPlan:
     numerator: np.ndarray
     denominator: np.ndarray
     fold: np.ndarray
-    spread: np.ndarray
+    deviation: np.ndarray
+    slope: np.ndarray
     window: np.ndarray
     first_leaf: np.ndarray
     statistic: np.ndarray
@@ -184,7 +185,8 @@ def _plan(
         numerator=np.array([columns.index(item.numerator) for item in series]),
         denominator=np.array([columns.index(item.denominator) if item.denominator else -1 for item in series]),
         fold=np.array([kernel.FOLDS.index(stream.fold_of(item.numerator)) for item in series]),
-        spread=np.array([any(leaf.name in kernel.SPREAD for leaf in group) for group in panels.values()]),
+        deviation=np.array([any(leaf.name == "deviation" for leaf in group) for group in panels.values()]),
+        slope=np.array([any(leaf.name == "slope" for leaf in group) for group in panels.values()]),
         window=np.array([months.index(key[1]) for key in panels]),
         first_leaf=np.cumsum([0, *(len(group) for group in panels.values())]),
         statistic=np.array([kernel.STATISTICS.index(leaf.name) for leaf in ordered]),

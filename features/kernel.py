@@ -25,11 +25,10 @@ STATISTICS = (
     "rises",
     "falls",
 )
-SPREAD = ("deviation", "slope")
 FOLDS = ("each", "sum", "max")
 OPERATIONS = ("statistic", "constant", "add", "subtract", "multiply", "divide", "larger", "smaller")
 
-_DAYS_PER_MONTH = 30.4375
+_MONTHS_PER_DAY = 1 / 30.4375
 _STACK = 16
 
 
@@ -63,7 +62,9 @@ def _summarise(
     numerator: int,
     denominator: int,
     fold: int,
-    spread: bool,
+    deviation: bool,
+    slope: bool,
+    inverse: np.ndarray,
     as_of: int,
     since: int,
     out: np.ndarray,
@@ -72,8 +73,8 @@ def _summarise(
 
     Facts of the same day are folded first (each: not at all; sum; max), a ratio after folding, so two accounts
     give the ratio of their sums. A missing value is no fact. Once any fact was seen, even one that no longer holds,
-    an empty window counts and totals zero; without one everything is missing. `spread`: whether anybody asks for
-    deviation or slope, which cost as much as all the rest.
+    an empty window counts and totals zero; without one everything is missing. `deviation`, `slope`: whether anybody
+    asks for them, since they cost as much as all the rest; `inverse` holds 1 / n, as a division costs more than both.
     """
     first = known
     while first > 0 and event[facts[first - 1]] > since:
@@ -118,14 +119,16 @@ def _summarise(
         count += 1
         total += value
         largest, smallest = max(largest, value), min(smallest, value)
-        if spread:
-            x = (day - as_of) / _DAYS_PER_MONTH
-            dx, dy = x - mean_x, value - mean_y
-            mean_x += dx / count
-            mean_y += dy / count
-            spread_x += dx * (x - mean_x)
+        if deviation or slope:
+            dy = value - mean_y
+            mean_y += dy * inverse[count]
             spread_y += dy * (value - mean_y)
-            spread_xy += dx * (value - mean_y)
+            if slope:
+                x = (day - as_of) * _MONTHS_PER_DAY
+                dx = x - mean_x
+                mean_x += dx * inverse[count]
+                spread_x += dx * (x - mean_x)
+                spread_xy += dx * (value - mean_y)
         if count == 1:
             first_day = day
         else:
@@ -166,7 +169,8 @@ def reduce_stream(
     numerator: np.ndarray,
     denominator: np.ndarray,
     fold: np.ndarray,
-    spread: np.ndarray,
+    deviation: np.ndarray,
+    slope: np.ndarray,
     window: np.ndarray,
     first_leaf: np.ndarray,
     statistic: np.ndarray,
@@ -181,7 +185,9 @@ def reduce_stream(
     [first_leaf[p], first_leaf[p + 1]), each a statistic and the slot it is written to.
     """
     summary = np.empty(len(STATISTICS))
-    facts = np.empty(max(1, (end - start).max()), np.int64)
+    most = max(1, (end - start).max())
+    facts = np.empty(most, np.int64)
+    inverse = 1.0 / np.maximum(np.arange(most + 1), 1)
     for r in range(as_of.shape[0]):
         count = 0
         for i in range(start[r], end[r]):
@@ -200,7 +206,9 @@ def reduce_stream(
                 numerator[p],
                 denominator[p],
                 fold[p],
-                spread[p],
+                deviation[p],
+                slope[p],
+                inverse,
                 as_of[r],
                 since[window[p], r],
                 summary,
