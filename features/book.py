@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from configs.errors import InputError
 from configs.settings import Product
+from configs.whole import whole
 from features import distribute, portfolio
 from features.catalogue import compile_program, product_features
 from features.load import categories_of, load
@@ -37,9 +38,8 @@ def write_matrix(
     else:
         built = distribute.matrices(scheduler, program, places, product, customers, days, quarantine_share)
     schema = pa.schema([("customer_id", pa.string()), *((name, pa.float64()) for name in program.names)])
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    out.parent.mkdir(parents=True, exist_ok=True)
     with (
+        whole(out) as unfinished,
         pq.ParquetWriter(unfinished, schema) as writer,
         tqdm(total=len(customers), unit="customer", leave=False, disable=None) as bar,
     ):
@@ -47,7 +47,6 @@ def write_matrix(
             columns = [pa.array(customers[rows], pa.string()), *(pa.array(column) for column in values.T)]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
             bar.update(len(rows))
-    unfinished.replace(out)
     return len(customers)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from configs.errors import DataError, listed, nearest
 from configs.settings import ColumnSpec, Product, flat_product, load_product, plain_name, product_toml
+from configs.whole import whole
 from features.contracts import Columns
 from features.files import read_file
 from features.load import check_tables
@@ -70,10 +71,8 @@ def keep_product(product: Product, home: Path) -> tuple[Path, Product]:
         if kept.columns != product.columns:
             raise DataError(f"{path}: declares other columns than the table has; remove it, or say --name for another")
         return path, kept
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(product_toml(product), encoding="utf-8")
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        unfinished.write_text(product_toml(product), encoding="utf-8")
     return path, product
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from configs.whole import whole
 from features.contracts import NEVER, TABLES, Columns, Text, iso
 from features.load import Loaded
 
@@ -106,7 +107,5 @@ def page(quality: Quality) -> str:
 
 def quarantine_csv(quarantine: pd.DataFrame, path: Path) -> None:
     """Write one line for each breach: table, row (from 1), column, reason; whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    quarantine.to_csv(unfinished, index=False)
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        quarantine.to_csv(unfinished, index=False)

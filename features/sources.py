@@ -65,14 +65,14 @@ class Folder:
 
     def read(self, table: str, customers: Range = ALL) -> pd.DataFrame:
         """Of parquet only the row groups are read that can hold the customers; a CSV is read whole each time."""
-        path = next((p for p in (self.path / f"{table}.parquet", self.path / table) if p.exists()), None)
+        path = self._parquet(table)
         if path is None:
             return _within(read_file(self.path / f"{table}.csv", _TEXT), customers)
         return read_parquet(path, customers)
 
     def customers(self, table: str) -> np.ndarray:
         """The distinct ids of a table; of parquet only that column is read."""
-        path = next((p for p in (self.path / f"{table}.parquet", self.path / table) if p.exists()), None)
+        path = self._parquet(table)
         if path is None:
             return _distinct(self.read(table))
         try:
@@ -83,6 +83,9 @@ class Folder:
         except (ValueError, OSError, NotImplementedError) as error:
             raise DataError(f"{path}: not readable as parquet: {error}") from None
         return column.unique().cast(pa.string()).drop_null().to_numpy(zero_copy_only=False).astype(object)
+
+    def _parquet(self, table: str) -> Path | None:
+        return next((p for p in (self.path / f"{table}.parquet", self.path / table) if p.exists()), None)
 
     def told(self) -> str:
         """The path."""

@@ -13,6 +13,8 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 import numpy as np
 import pandas as pd
 
+from configs.whole import whole
+
 
 def evidently_page(names: Sequence[str], now: np.ndarray, then: np.ndarray, rows: int, seed: int, path: Path) -> int:
     """Write Evidently's data drift report of the columns it can compare to `path`; returns how many those are.
@@ -36,10 +38,8 @@ def evidently_page(names: Sequence[str], now: np.ndarray, then: np.ndarray, rows
             Dataset.from_pandas(pd.DataFrame(side[:, usable], columns=columns), definition) for side in drawn
         )
         report = Report([DataDriftPreset()]).run(here, before)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        report.save_html(str(unfinished))
-        unfinished.replace(path)
+        with whole(path) as unfinished:
+            report.save_html(str(unfinished))
     return len(usable)
 
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from matplotlib.figure import Figure
 
 from configs.settings import Settings
+from configs.whole import whole
 from features.contracts import iso
 from features.outcome import Labels
 from monitoring.checks import Finding, check_window
@@ -135,7 +136,6 @@ def to_json(report: Report) -> dict[str, object]:
 
 
 def _write(report: Report, plots: dict[str, Figure]) -> None:
-    report.page.parent.mkdir(parents=True, exist_ok=True)
     page = _TEMPLATES.get_template("monitor.html").render(
         report=report, plots={name: inline_svg(figure) for name, figure in plots.items()}
     )
@@ -143,9 +143,8 @@ def _write(report: Report, plots: dict[str, Figure]) -> None:
         (report.page, page),
         (report.page.with_suffix(".json"), json.dumps(to_json(report), indent=1)),
     ):
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        with whole(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
 
 
 def _plots(

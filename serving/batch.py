@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import InputError
+from configs.whole import whole
 from features.contracts import Columns
 from serving.policy import grant
 from serving.score import Scorer
@@ -50,10 +51,8 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
     """Write to .csv or .parquet beside the target first, then rename: there is never half a file."""
     if path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{path}: expected a name ending in .csv or .parquet")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    if path.suffix == ".csv":
-        scores.to_csv(unfinished, index=False)
-    else:
-        scores.to_parquet(unfinished, index=False)
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        if path.suffix == ".csv":
+            scores.to_csv(unfinished, index=False)
+        else:
+            scores.to_parquet(unfinished, index=False)
