@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -38,9 +39,11 @@ def matrices(
         raise InputError("a scheduler was named, and Dask is not installed: pip install 'creditloop[dask]'") from None
     described = tuple(_frozen(describe(item)) for item in program.features)
     try:
-        client = Client(scheduler, timeout=answer_seconds, set_as_default=False)
+        asyncio.run(_answers(scheduler, answer_seconds))
     except (OSError, ValueError) as error:  # no answer, or no address
-        raise InputError(f"{scheduler}: no Dask scheduler answers there: {error}") from None
+        why = str(error) or f"silent for {answer_seconds} s"
+        raise InputError(f"{scheduler}: no Dask scheduler answers there: {why}") from None
+    client = Client(scheduler, timeout=answer_seconds, set_as_default=False)
     tally = Tally(open_source(places, product.reader).told(), quarantine_share)
     with client:
         ahead = parts(customer_id, customers_each)
@@ -55,6 +58,16 @@ def matrices(
             tally.add(bad_rows)
             yield futures.pop(future), values
     tally.judge()
+
+
+async def _answers(scheduler: str, seconds: float) -> None:
+    """Shake hands before there is a client: one that cannot connect waits without end for a silent peer, and holds a
+    lock when it is collected."""
+    from dask.distributed import comm
+
+    async with asyncio.timeout(seconds):
+        met = await comm.connect(scheduler, timeout=seconds)
+    await met.close()
 
 
 def _frozen(described: dict[str, object]) -> tuple[tuple[str, object], ...]:

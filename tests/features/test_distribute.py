@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +31,7 @@ def scheduler(repository: Path) -> Iterator[str]:
     os.environ["PYTHONPATH"] = str(repository)  # the workers import this repository
     try:
         with dask.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1"
         ) as cluster:
             yield cluster.scheduler_address
     finally:
@@ -110,6 +112,28 @@ def test_a_scheduler_that_does_not_answer_is_told_quickly(
     with pytest.raises(InputError, match="no Dask scheduler answers there"):
         list(distribute.matrices(address, program, [place], product, *questions, answer_seconds=1.0))
     assert time.monotonic() - began < 10
+
+
+def test_a_peer_that_accepts_and_says_nothing_is_told_quickly(place: str, questions, program_of, shipped) -> None:
+    program, product = program_of("trade_credit"), shipped("trade_credit")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(InputError, match="no Dask scheduler answers there"):
+            list(distribute.matrices(address, program, [place], product, *questions, answer_seconds=1.0))
+
+
+def test_an_address_that_fails_leaves_no_half_open_client(place: str, questions, program_of, shipped) -> None:
+    # A client collected while another starts its loop waits for a lock that its own thread holds.
+    program, product = program_of("trade_credit"), shipped("trade_credit")
+    gc.collect()
+    before = sum(isinstance(item, dask.Client) for item in gc.get_objects())
+    gc.disable()
+    try:
+        with pytest.raises(InputError):
+            list(distribute.matrices("not an address", program, [place], product, *questions, answer_seconds=1.0))
+        assert sum(isinstance(item, dask.Client) for item in gc.get_objects()) == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("address", ["nonsense://127.0.0.1:1", "not an address at all", ""])
