@@ -92,11 +92,11 @@ def by_creditloop(path: Path) -> np.ndarray:
     from features.portfolio import matrices
     from features.sources import Folder
 
-    ids = pq.read_table(path, columns=["customer_id"], read_dictionary=["customer_id"])["customer_id"]
-    customers = pa.chunked_array([chunk.dictionary for chunk in ids.chunks]).unique().to_numpy(zero_copy_only=False)
+    source = Folder(path.parent)
+    customers = source.customers("statements")
     as_of = np.full(len(customers), to_day(pd.Timestamp(AS_OF).date()), np.int32)
     out = np.empty((len(customers), len(NAMES)))
-    for rows, values in matrices(program(), Folder(path.parent), product(), customers, as_of):
+    for rows, values in matrices(program(), source, product(), customers, as_of):
         out[rows] = values
     return out
 

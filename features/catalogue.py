@@ -38,6 +38,7 @@ class StreamPlan:
     fold: np.ndarray
     deviation: np.ndarray
     slope: np.ndarray
+    first_panel: np.ndarray
     window: np.ndarray
     first_leaf: np.ndarray
     statistic: np.ndarray
@@ -171,13 +172,20 @@ def _plan(
     months: tuple[int, ...],
     slot_of: Mapping[Statistic, int],
 ) -> StreamPlan:
-    panels: dict[tuple[Series, int], list[Statistic]] = {}
-    for leaf in leaves:
-        panels.setdefault((leaf.series, leaf.months), []).append(leaf)
-    used = [part for series, _ in panels for part in (series.numerator, series.denominator) if part]
-    columns = tuple(dict.fromkeys(used))
-    series = [key[0] for key in panels]
-    ordered = [leaf for group in panels.values() for leaf in group]
+    series = tuple(dict.fromkeys(leaf.series for leaf in leaves))
+    columns = tuple(dict.fromkeys(part for item in series for part in (item.numerator, item.denominator) if part))
+    # A window of 0 months is all the past, the longest of all.
+    panels = [
+        (item, count)
+        for item in series
+        for count in sorted({leaf.months for leaf in leaves if leaf.series == item}, key=lambda n: (n == 0, n))
+    ]
+    grouped = [[leaf for leaf in leaves if (leaf.series, leaf.months) == panel] for panel in panels]
+    ordered = [leaf for group in grouped for leaf in group]
+
+    def asked(statistic: str) -> np.ndarray:
+        return np.array([any(leaf.series == item and leaf.name == statistic for leaf in leaves) for item in series])
+
     return StreamPlan(
         name=name,
         stream=stream,
@@ -185,10 +193,11 @@ def _plan(
         numerator=np.array([columns.index(item.numerator) for item in series]),
         denominator=np.array([columns.index(item.denominator) if item.denominator else -1 for item in series]),
         fold=np.array([kernel.FOLDS.index(stream.fold_of(item.numerator)) for item in series]),
-        deviation=np.array([any(leaf.name == "deviation" for leaf in group) for group in panels.values()]),
-        slope=np.array([any(leaf.name == "slope" for leaf in group) for group in panels.values()]),
-        window=np.array([months.index(key[1]) for key in panels]),
-        first_leaf=np.cumsum([0, *(len(group) for group in panels.values())]),
+        deviation=asked("deviation"),
+        slope=asked("slope"),
+        first_panel=np.searchsorted([series.index(item) for item, _ in panels], np.arange(len(series) + 1)),
+        window=np.array([months.index(count) for _, count in panels]),
+        first_leaf=np.cumsum([0, *(len(group) for group in grouped)]),
         statistic=np.array([kernel.STATISTICS.index(leaf.name) for leaf in ordered]),
         slot=np.array([slot_of[leaf] for leaf in ordered]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the numbers below could change: it is part of the program hash."""
 
 STATISTICS = (
@@ -53,7 +53,7 @@ def _ever(values: np.ndarray, numerator: int, denominator: int, facts: np.ndarra
 
 
 @njit(cache=True, nogil=True)
-def _summarise(
+def _reduce_series(
     event: np.ndarray,
     gone: np.ndarray,
     values: np.ndarray,
@@ -66,94 +66,103 @@ def _summarise(
     slope: bool,
     inverse: np.ndarray,
     as_of: int,
-    since: int,
+    since: np.ndarray,
+    first_leaf: np.ndarray,
+    statistic: np.ndarray,
+    slot: np.ndarray,
+    summary: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """The statistics of one series over the first `known` of `facts` that are later than `since`.
+    """The statistics of one series over the first `known` of `facts`, for all its windows in one walk into the past.
 
-    Facts of the same day are folded first (each: not at all; sum; max), a ratio after folding, so two accounts
-    give the ratio of their sums. A missing value is no fact. Once any fact was seen, even one that no longer holds,
-    an empty window counts and totals zero; without one everything is missing. `deviation`, `slope`: whether anybody
-    asks for them, since they cost as much as all the rest; `inverse` holds 1 / n, as a division costs more than both.
+    Window w holds the facts later than `since[w]`, which falls from window to window: each is told when the walk
+    leaves it. Facts of the same day are folded first (each: not at all; sum; max), a ratio after folding, so two
+    accounts give the ratio of their sums. A missing value is no fact. Once any fact was seen, even one that no longer
+    holds, an empty window counts and totals zero; without one everything is missing. `deviation`, `slope`: whether
+    anybody asks for them, since they cost as much as all the rest; `inverse` holds 1 / n, as a division costs more
+    than both.
     """
-    first = known
-    while first > 0 and event[facts[first - 1]] > since:
-        first -= 1
     seen = False
     count, positives, rises, falls = 0, 0, 0, 0
     total, largest, smallest = 0.0, -np.inf, np.inf
     mean_y, mean_x, spread_y, spread_x, spread_xy = 0.0, 0.0, 0.0, 0.0, 0.0
-    last, previous = np.nan, np.nan
+    last, previous, later = np.nan, np.nan, np.nan
     first_day, last_day, positive_day = as_of, as_of, as_of
-    k = first
-    while k < known:
-        day = event[facts[k]]
-        upper, lower, found = 0.0, 0.0, False
-        while k < known and event[facts[k]] == day:
-            fact = facts[k]
-            k += 1
-            y = values[numerator, fact]
-            d = 1.0 if denominator < 0 else values[denominator, fact]
-            if np.isnan(y) or np.isnan(d):
-                continue
-            seen = True
-            if gone[fact] <= as_of:
-                continue
+    k = known
+    for window in range(since.shape[0]):
+        while k > 0 and event[facts[k - 1]] > since[window]:
+            day = event[facts[k - 1]]
+            upper, lower, found = 0.0, 0.0, False
+            while k > 0 and event[facts[k - 1]] == day:
+                k -= 1
+                fact = facts[k]
+                y = values[numerator, fact]
+                d = 1.0 if denominator < 0 else values[denominator, fact]
+                if np.isnan(y) or np.isnan(d):
+                    continue
+                seen = True
+                if gone[fact] <= as_of:
+                    continue
+                if not found:
+                    upper, lower, found = y, d, True
+                elif fold == 1:
+                    upper += y
+                    lower += d
+                else:
+                    upper, lower = max(upper, y), max(lower, d)
+                if fold == 0:
+                    break
             if not found:
-                upper, lower, found = y, d, True
-            elif fold == 1:
-                upper += y
-                lower += d
+                continue
+            if denominator < 0:
+                value = upper
+            elif lower > 0.0:
+                value = upper / lower
             else:
-                upper, lower = max(upper, y), max(lower, d)
-            if fold == 0:
-                break
-        if not found:
-            continue
-        if denominator < 0:
-            value = upper
-        elif lower > 0.0:
-            value = upper / lower
-        else:
-            continue
-        count += 1
-        total += value
-        largest, smallest = max(largest, value), min(smallest, value)
-        if deviation or slope:
-            dy = value - mean_y
-            mean_y += dy * inverse[count]
-            spread_y += dy * (value - mean_y)
-            if slope:
-                x = (day - as_of) * _MONTHS_PER_DAY
-                dx = x - mean_x
-                mean_x += dx * inverse[count]
-                spread_x += dx * (x - mean_x)
-                spread_xy += dx * (value - mean_y)
-        if count == 1:
-            first_day = day
-        else:
-            rises += value > last
-            falls += value < last
-        previous, last = last, value
-        last_day = day
-        if value > 0.0:
-            positives += 1
-            positive_day = day
-    for k in range(len(STATISTICS)):
-        out[k] = np.nan
-    if not seen and not _ever(values, numerator, denominator, facts, first):
-        return
-    out[0], out[1], out[9], out[13], out[14] = count, total, positives, rises, falls
-    if count > 0:
-        out[2], out[3], out[4] = total / count, largest, smallest
-        out[7], out[8] = last, previous
-        out[10], out[11] = as_of - first_day, as_of - last_day
-        if positives > 0:
-            out[12] = as_of - positive_day
-    if count > 1:
-        out[5] = np.sqrt(spread_y / (count - 1))
-        if spread_x > 0.0:
-            out[6] = spread_xy / spread_x
+                continue
+            count += 1
+            total += value
+            largest, smallest = max(largest, value), min(smallest, value)
+            if deviation or slope:
+                dy = value - mean_y
+                mean_y += dy * inverse[count]
+                spread_y += dy * (value - mean_y)
+                if slope:
+                    x = (day - as_of) * _MONTHS_PER_DAY
+                    dx = x - mean_x
+                    mean_x += dx * inverse[count]
+                    spread_x += dx * (x - mean_x)
+                    spread_xy += dx * (value - mean_y)
+            if count == 1:
+                last, last_day = value, day
+            else:
+                if count == 2:
+                    previous = value
+                rises += later > value
+                falls += later < value
+            later, first_day = value, day
+            if value > 0.0:
+                if positives == 0:
+                    positive_day = day
+                positives += 1
+        for place in range(len(STATISTICS)):
+            summary[place] = np.nan
+        seen = seen or _ever(values, numerator, denominator, facts, k)
+        if seen:
+            summary[0], summary[1], summary[9] = count, total, positives
+            summary[13], summary[14] = rises, falls
+        if count > 0:
+            summary[2], summary[3], summary[4] = total * inverse[count], largest, smallest
+            summary[7], summary[8] = last, previous
+            summary[10], summary[11] = as_of - first_day, as_of - last_day
+            if positives > 0:
+                summary[12] = as_of - positive_day
+        if count > 1:
+            summary[5] = np.sqrt(spread_y / (count - 1))
+            if spread_x > 0.0:
+                summary[6] = spread_xy / spread_x
+        for leaf in range(first_leaf[window], first_leaf[window + 1]):
+            out[slot[leaf]] = summary[statistic[leaf]]
 
 
 @njit(cache=True, nogil=True)
@@ -171,6 +180,7 @@ def reduce_stream(
     fold: np.ndarray,
     deviation: np.ndarray,
     slope: np.ndarray,
+    first_panel: np.ndarray,
     window: np.ndarray,
     first_leaf: np.ndarray,
     statistic: np.ndarray,
@@ -181,13 +191,15 @@ def reduce_stream(
 
     `event, known, gone` are days of n facts sorted by customer and event, `values` (columns, n); row r may see
     the facts [start[r], end[r]). `since[w, r]` is the last day before window w. Series p reads
-    `values[numerator[p]]` over `values[denominator[p]]` (-1: no ratio) and owns the leaves
-    [first_leaf[p], first_leaf[p + 1]), each a statistic and the slot it is written to.
+    `values[numerator[p]]` over `values[denominator[p]]` (-1: no ratio) and owns the panels
+    [first_panel[p], first_panel[p + 1]), each a window, from the shortest to the longest; a panel owns the leaves
+    [first_leaf[panel], first_leaf[panel + 1]), each a statistic and the slot it is written to.
     """
     summary = np.empty(len(STATISTICS))
     most = max(1, (end - start).max())
     facts = np.empty(most, np.int64)
     inverse = 1.0 / np.maximum(np.arange(most + 1), 1)
+    starts = np.empty(window.shape[0], np.int64)
     for r in range(as_of.shape[0]):
         count = 0
         for i in range(start[r], end[r]):
@@ -196,8 +208,11 @@ def reduce_stream(
             if known[i] <= as_of[r]:
                 facts[count] = i
                 count += 1
+        for panel in range(window.shape[0]):
+            starts[panel] = since[window[panel], r]
         for p in range(numerator.shape[0]):
-            _summarise(
+            first, after = first_panel[p], first_panel[p + 1]
+            _reduce_series(
                 event,
                 gone,
                 values,
@@ -210,11 +225,13 @@ def reduce_stream(
                 slope[p],
                 inverse,
                 as_of[r],
-                since[window[p], r],
+                starts[first:after],
+                first_leaf[first : after + 1],
+                statistic,
+                slot,
                 summary,
+                out[r],
             )
-            for leaf in range(first_leaf[p], first_leaf[p + 1]):
-                out[r, slot[leaf]] = summary[statistic[leaf]]
 
 
 @njit(cache=True, nogil=True)

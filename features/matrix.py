@@ -84,6 +84,7 @@ def _fill(
             plan.fold,
             plan.deviation,
             plan.slope,
+            plan.first_panel,
             plan.window,
             plan.first_leaf,
             plan.statistic,

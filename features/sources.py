@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 import sqlalchemy as sa
 
@@ -21,6 +22,7 @@ from features.files import read_file
 
 _COLLATION = {"postgresql": "C", "sqlite": "BINARY"}  # ids are ordered by bytes, as Python orders them
 _TEXT = ("customer_id", *sorted({n for table in TABLES.values() for n, c in table.columns.items() if c.kind == "text"}))
+_WHOLE_GROUPS = 2**30  # rows a batch: one for each row group, so that its dictionary stands once
 _NULLABLE = {kind: pd.Int64Dtype() for kind in (pa.int64(), pa.int32())}.get  # a gap must not make ids floats
 
 
@@ -76,10 +78,12 @@ class Folder:
         if path is None:
             return _distinct(self.read(table))
         try:
-            data = arrow_dataset.dataset(path, format="parquet")
+            data = _dataset(path)
             if "customer_id" not in data.schema.names:
                 return np.empty(0, object)
-            column = data.to_table(columns=["customer_id"]).column(0)
+            column = data.to_table(columns=["customer_id"], batch_size=_WHOLE_GROUPS).column(0)
+            if pa.types.is_dictionary(column.type):
+                column = pa.chunked_array([chunk.dictionary for chunk in column.chunks], column.type.value_type)
         except (ValueError, OSError, NotImplementedError) as error:
             raise DataError(f"{path}: not readable as parquet: {error}") from None
         return column.unique().cast(pa.string()).drop_null().to_numpy(zero_copy_only=False).astype(object)
@@ -93,10 +97,18 @@ class Folder:
 
 
 def read_parquet(path: Path, customers: Range = ALL) -> pd.DataFrame:
-    """The rows of a parquet file or folder about these customers, text as categories."""
+    """The rows of a parquet file or folder about these customers, text as categories.
+
+    Only the row groups are decoded whose statistics say they can hold one of them.
+    """
     try:
-        data = arrow_dataset.dataset(path, format="parquet")
-        table = data.to_table(filter=_filter(data.schema, customers))
+        data = _dataset(path)
+        if customers != ALL and "customer_id" in data.schema.names:
+            held = [part for fragment in data.get_fragments() if (part := _row_groups(fragment, customers))]
+            data = arrow_dataset.FileSystemDataset(held, data.schema, data.format, data.filesystem)
+        table = data.to_table(batch_size=_WHOLE_GROUPS)
+        if customers != ALL and "customer_id" in data.schema.names:
+            table = pa.Table.from_batches([_held(batch, customers) for batch in table.to_batches()], data.schema)
         return table.to_pandas(
             strings_to_categorical=True,
             date_as_object=False,
@@ -108,17 +120,60 @@ def read_parquet(path: Path, customers: Range = ALL) -> pd.DataFrame:
         raise DataError(f"{path}: not readable as parquet: {error}") from None
 
 
-def _filter(schema: pa.Schema, customers: Range) -> Any:
-    if customers == ALL or "customer_id" not in schema.names:
-        return None
-    kind = schema.field("customer_id").type
-    column = arrow_dataset.field("customer_id")
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        column = column.cast(pa.string())
-    if customers.low is None:
-        return column.is_null() | (column < customers.high)
-    from_low = column >= customers.low
-    return from_low if customers.high is None else from_low & (column < customers.high)
+def _dataset(path: Path) -> arrow_dataset.FileSystemDataset:
+    """The file or folder, its text columns decoded as dictionaries: the codes are all that is used of most rows."""
+    schema = arrow_dataset.dataset(path, format="parquet").schema
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    return arrow_dataset.dataset(path, format=arrow_dataset.ParquetFileFormat(dictionary_columns=texts))
+
+
+def _row_groups(fragment: arrow_dataset.ParquetFileFragment, customers: Range) -> arrow_dataset.Fragment | None:
+    """The fragment's row groups that can hold one of the customers, None where none can."""
+    metadata = fragment.metadata
+    leaves = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
+    if "customer_id" not in leaves:
+        return fragment
+    place = leaves.index("customer_id")
+    columns = (metadata.row_group(number).column(place) for number in range(metadata.num_row_groups))
+    held = [number for number, column in enumerate(columns) if _can_hold(column.statistics, customers)]
+    return fragment.subset(row_group_ids=held) if held else None
+
+
+def _can_hold(ids: Any, customers: Range) -> bool:
+    """True unless the statistics of a row group's ids prove otherwise."""
+    if ids is None or not ids.has_min_max or not isinstance(ids.min, str) or not ids.has_null_count:
+        return True
+    if customers.low is None and ids.null_count:
+        return True  # rows without an id go with the lowest
+    above = customers.low is None or ids.max >= customers.low
+    return bool(above and (customers.high is None or ids.min < customers.high))
+
+
+def _held(batch: pa.RecordBatch, customers: Range) -> pa.RecordBatch:
+    """The rows of a batch about these customers; of a file in the order of its ids they are a slice, not a copy."""
+    column = batch.column("customer_id")
+    ids = column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
+    among = pc.greater_equal(ids.dictionary, customers.low or "")
+    if customers.high is not None:
+        among = pc.and_(among, pc.less(ids.dictionary, customers.high))
+    within = pc.take(among, ids.indices).fill_null(customers.low is None)  # null: no id
+    rows = np.flatnonzero(within.to_numpy(zero_copy_only=False))
+    if not len(rows) or rows[-1] - rows[0] + 1 != len(rows):
+        return batch.take(pa.array(rows))
+    held = batch.slice(rows[0], len(rows))
+    if ids is not column:
+        return held
+    place = batch.schema.get_field_index("customer_id")
+    return held.set_column(place, batch.schema.field(place), _without_unused(held.column(place)))
+
+
+def _without_unused(texts: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same texts without the words before the first and after the last that is used."""
+    used = pc.min_max(texts.indices)
+    if not used["min"].is_valid:
+        return texts
+    words = texts.dictionary.slice(used["min"].as_py(), used["max"].as_py() - used["min"].as_py() + 1)
+    return pa.DictionaryArray.from_arrays(pc.subtract(texts.indices, used["min"]), words)
 
 
 def _distinct(frame: pd.DataFrame) -> np.ndarray:
