@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -398,3 +399,43 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
 def test_frames_without_the_table_are_refused() -> None:
     with pytest.raises(DataError, match="here: no table 'gone'; it holds t"):
         Frames({"t": pd.DataFrame()}, "here").read("gone")
+
+
+@given(
+    ids=st.lists(st.one_of(st.none(), st.sampled_from("abcdefg")), max_size=40),
+    ordered=st.booleans(),
+    group=st.integers(1, 7),
+    low=st.sampled_from([None, "", "b", "d", "ee"]),
+    high=st.sampled_from([None, "b", "e", "z"]),
+)
+def test_row_groups_of_any_size_and_order_give_the_rows_of_a_range(
+    ids: list[str | None], ordered: bool, group: int, low: str | None, high: str | None
+) -> None:
+    ids = sorted(ids, key=lambda name: name or "") if ordered else ids
+    numbers = np.arange(float(len(ids)))
+    table = pa.table({"nested": [{"a": 1, "b": 2}] * len(ids), "customer_id": pa.array(ids, pa.string()), "x": numbers})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.parquet"
+        pq.write_table(table, path, row_group_size=group)
+        found = read_parquet(path, Range(low, high))
+    wanted = [
+        (name, number)
+        for name, number in zip(ids, numbers, strict=True)
+        if (low is None if name is None else (low or "") <= name and (high is None or name < high))
+    ]
+    if (low, high) == (None, None):
+        wanted = list(zip(ids, numbers, strict=True))
+    names = found["customer_id"].astype(object).where(found["customer_id"].notna(), None)
+    assert list(zip(names, found["x"], strict=True)) == wanted
+
+
+def test_a_range_decodes_no_row_group_that_cannot_hold_it(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    table = pa.table({"customer_id": [f"c{i:03d}" for i in range(100)], "x": np.arange(100.0)})
+    pq.write_table(table, path, row_group_size=10)
+    whole = path.read_bytes()
+    start = pq.ParquetFile(path).metadata.row_group(2).column(0).dictionary_page_offset
+    path.write_bytes(whole[:4] + bytes(start - 4) + whole[start:])  # the first two row groups are ruined
+    assert len(read_parquet(path, Range("c020", "c040"))) == 20
+    with pytest.raises(DataError, match="not readable as parquet"):
+        read_parquet(path, Range("c019", "c040"))
