@@ -21,10 +21,11 @@ from features.sources import Source, open_source
 
 def write_matrix(
     places: Sequence[str], product: Product, as_of: int, out: Path, quarantine_share: float, scheduler: str | None
-) -> int:
-    """Write customer_id and every feature of every customer at `as_of` (days since 1970); how many customers.
+) -> tuple[int, list[str]]:
+    """Write customer_id and every feature of every customer at `as_of` (days since 1970).
 
-    The file is renamed into place when it is whole. Raises InputError for another ending than .parquet, DataError
+    Returns how many customers, and what `Tally.told` says of the rows that were set aside. The file is renamed into
+    place when it is whole. Raises InputError for another ending than .parquet, DataError
     as `load` does.
     """
     if out.suffix != ".parquet":
@@ -33,10 +34,11 @@ def write_matrix(
     customers = all_customers(source, product)
     program = compile_program(product_features(product, _categories(source, product, quarantine_share)))
     days = np.full(len(customers), as_of, np.int32)
+    tally = portfolio.Tally(source.told(), quarantine_share)
     if scheduler is None:
-        built = portfolio.matrices(program, source, product, customers, days, quarantine_share)
+        built = portfolio.matrices(program, source, product, customers, days, tally)
     else:
-        built = distribute.matrices(scheduler, program, places, product, customers, days, quarantine_share)
+        built = distribute.matrices(scheduler, program, places, product, customers, days, tally)
     schema = pa.schema([("customer_id", pa.string()), *((name, pa.float64()) for name in program.names)])
     with (
         whole(out) as unfinished,
@@ -47,7 +49,7 @@ def write_matrix(
             columns = [pa.array(customers[rows], pa.string()), *(pa.array(column) for column in values.T)]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
             bar.update(len(rows))
-    return len(customers)
+    return len(customers), tally.told()
 
 
 def all_customers(source: Source, product: Product) -> np.ndarray:

@@ -101,9 +101,12 @@ def _build(arguments: Arguments) -> int:
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     as_of = today() if arguments.as_of is None else arguments.as_of
-    rows = write_matrix(
+    rows, aside = write_matrix(
         arguments.data, product, as_of, arguments.out, settings.data.quarantine_share, arguments.scheduler
     )
+    if aside:
+        how = "`creditloop data check` writes each with its row and reason"
+        print(f"note: bad rows set aside: {'; '.join(aside)}; {how}", file=sys.stderr)
     show(arguments, {"rows": rows, "out": arguments.out}, f"{rows:,} customers into {arguments.out}")
     return 0
 

@@ -23,7 +23,7 @@ def matrices(
     product: Product,
     customer_id: np.ndarray,
     as_of: np.ndarray,
-    quarantine_share: float = 0.0,
+    tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
     answer_seconds: float = 10.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -44,13 +44,13 @@ def matrices(
         why = str(error) or f"silent for {answer_seconds} s"
         raise InputError(f"{scheduler}: no Dask scheduler answers there: {why}") from None
     client = Client(scheduler, timeout=answer_seconds, set_as_default=False)
-    tally = Tally(open_source(places, product.reader).told(), quarantine_share)
+    tally = tally or Tally(open_source(places, product.reader).told(), 0.0)
     with client:
         ahead = parts(customer_id, customers_each)
         futures = {
             client.submit(
                 _one, described, program.digest, tuple(places), product, part.customers,
-                customer_id[part.rows], as_of[part.rows], quarantine_share, pure=False,
+                customer_id[part.rows], as_of[part.rows], tally.share, pure=False,
             ): part.rows
             for part in ahead
         }  # fmt: skip

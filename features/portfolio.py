@@ -58,7 +58,7 @@ class Tally:
     """The bad rows of a book, counted part by part."""
 
     def __init__(self, source: str, quarantine_share: float) -> None:
-        self._source, self._share = source, quarantine_share
+        self._source, self.share = source, quarantine_share
         self._bad: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
 
@@ -68,12 +68,16 @@ class Tally:
             self._bad[table] += bad
             self._rows[table] += rows
 
+    def told(self) -> list[str]:
+        """How many rows of which table were set aside, where any were."""
+        return [f"{table}: {bad:,} of {self._rows[table]:,} rows" for table, bad in sorted(self._bad.items()) if bad]
+
     def judge(self) -> None:
         """DataError where more rows of a table are bad than its share of the whole book."""
         problems = [
-            f"{table}: {too_many(bad, self._rows[table], self._share)}"
+            f"{table}: {too_many(bad, self._rows[table], self.share)}"
             for table, bad in sorted(self._bad.items())
-            if bad > self._share * self._rows[table]
+            if bad > self.share * self._rows[table]
         ]
         if problems:
             raise DataError(listed(self._source, problems))
@@ -85,20 +89,20 @@ def matrices(
     product: Product,
     customer_id: np.ndarray,
     as_of: np.ndarray,
-    quarantine_share: float = 0.0,
+    tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(positions, matrix of those rows) part by part; while one is computed the next is read.
 
     Memory holds two parts, whatever the size of the source. Raises DataError as `load` does; that too many rows of a
-    table are bad is known, and said, after the last part.
+    table are bad is known, and said, after the last part. `tally` counts them; without one no bad row is allowed.
     """
-    tally = Tally(source.told(), quarantine_share)
+    tally = tally or Tally(source.told(), 0.0)
     ahead = parts(customer_id, customers_each)
     with ThreadPoolExecutor(1) as reader:
 
         def reading(part: Part) -> Future[Loaded]:
-            return reader.submit(read, program, source, product, part.customers, quarantine_share)
+            return reader.submit(read, program, source, product, part.customers, tally.share)
 
         coming = reading(ahead[0]) if ahead else None
         for number, part in enumerate(ahead):

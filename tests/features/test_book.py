@@ -31,7 +31,7 @@ def place(histories_of, tmp_path: Path) -> str:
 
 def test_the_file_holds_the_matrix_of_every_customer(place: str, program_of, shipped, tmp_path: Path) -> None:
     program, product = program_of("trade_credit"), shipped("trade_credit")
-    assert write_matrix([place], product, AS_OF, tmp_path / "out" / "m.parquet", 0.0, None) == 5
+    assert write_matrix([place], product, AS_OF, tmp_path / "out" / "m.parquet", 0.0, None) == (5, [])
     found = pd.read_parquet(tmp_path / "out" / "m.parquet")
     assert found.columns.tolist() == ["customer_id", *program.names]
     assert found["customer_id"].tolist() == list("abcde")
@@ -51,6 +51,14 @@ def test_a_build_that_fails_leaves_no_file_of_that_name(place: str, shipped, tmp
     with pytest.raises(DataError, match="outside"):
         write_matrix([place], shipped("trade_credit"), AS_OF, tmp_path / "m.parquet", 0.0, None)
     assert not (tmp_path / "m.parquet").exists()
+
+
+def test_rows_set_aside_on_the_way_are_counted(place: str, shipped, tmp_path: Path) -> None:
+    statements = pd.read_parquet(f"{place}/statements.parquet")
+    statements.loc[1, "days_past_due"] = -1.0
+    statements.to_parquet(f"{place}/statements.parquet")
+    _, aside = write_matrix([place], shipped("trade_credit"), AS_OF, tmp_path / "m.parquet", 0.5, None)
+    assert aside == [f"statements: 1 of {len(statements)} rows"]
 
 
 def test_customers_of_any_table_are_asked_about_once_and_the_empty_id_is_none(shipped) -> None:

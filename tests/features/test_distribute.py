@@ -17,6 +17,7 @@ import pytest
 from configs.errors import DataError, InputError
 from features import catalogue, distribute, matrix
 from features.load import load
+from features.portfolio import Tally
 from features.sources import open_source
 
 dask = pytest.importorskip("dask.distributed", reason="Dask is optional: pip install 'creditloop[dask]'")
@@ -90,9 +91,9 @@ def test_workers_count_the_bad_rows_of_the_book(
     asked = functools.partial(
         distribute.matrices, scheduler, program, [str(tmp_path)], product, *questions, customers_each=3
     )
-    assert sum(len(rows) for rows, _ in asked(quarantine_share=0.1)) == len(questions[0])
+    assert sum(len(rows) for rows, _ in asked(tally=Tally("here", 0.1))) == len(questions[0])
     with pytest.raises(DataError, match=r"statements: 1 of \d+ rows are bad; data.quarantine_share allows 0.001"):
-        list(asked(quarantine_share=0.001))
+        list(asked(tally=Tally("here", 0.001)))
 
 
 def test_a_worker_of_another_release_is_refused(scheduler: str, place: str, questions, program_of, shipped) -> None:

@@ -17,7 +17,7 @@ from configs.settings import Product
 from features import matrix
 from features.catalogue import Program
 from features.load import load
-from features.portfolio import matrices, parts
+from features.portfolio import Tally, matrices, parts
 from features.sources import Frames
 
 CUSTOMERS = "abcdefgh"
@@ -100,7 +100,7 @@ def test_bad_rows_of_one_customer_are_a_share_of_the_book_not_of_the_part(
     # Five bad statements are a tenth of one customer's and a fiftieth of all.
     program, product = program_of("trade_credit"), shipped("trade_credit")
     dirty = with_bad_statements(book, "日本", 5)
-    built = matrices(program, dirty, product, *questions, quarantine_share=0.05, customers_each=customers_each)
+    built = matrices(program, dirty, product, *questions, tally=Tally("here", 0.05), customers_each=customers_each)
     found = joined(built, (len(questions[0]), len(program.features)))
     expected = matrix.build(program, load(dirty, product, 0.05).tables, *questions)
     assert found.tobytes() == expected.tobytes()
@@ -115,7 +115,7 @@ def test_too_many_bad_rows_of_the_book_are_told_whatever_the_parts(
     rows = len(book.frames["statements"])
     told = f"here: 1 problem\\n  statements: 5 of {rows} rows are bad; data.quarantine_share allows 0.001 of them"
     with pytest.raises(DataError, match=told):
-        list(matrices(program, dirty, product, *questions, quarantine_share=0.001, customers_each=customers_each))
+        list(matrices(program, dirty, product, *questions, tally=Tally("here", 0.001), customers_each=customers_each))
 
 
 def test_a_row_without_a_customer_is_told_in_parts_as_in_the_whole(
