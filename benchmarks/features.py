@@ -2,12 +2,13 @@
 
 Features: 5 monthly series x 4 windows x mean, largest, smallest, standard deviation, of facts known at as_of. Each
 engine runs alone in a fresh process (wall seconds with reading, peak memory), interleaved over rounds.
-Run: python -m benchmarks.features [--rows 1000000 10000000] [--rounds 3] (needs polars and duckdb)
+Run: python -m benchmarks.features [--rows 1000000 10000000] [--rounds 3] [--dask 10000000] (needs polars and duckdb)
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import resource
@@ -194,6 +195,27 @@ def one_customer(rounds: int) -> dict[str, dict[str, float]]:
     return interleaved(runs, {"creditloop": 300, "polars": 30, "duckdb": 10, "pandas": 5}, rounds)
 
 
+def by_dask(path: Path, workers: int) -> float:
+    """Seconds for the book on a cluster of `workers` processes of one thread, warmed up on its first customers."""
+    from dask.distributed import LocalCluster
+
+    from features import distribute
+    from features.contracts import to_day
+    from features.sources import Folder
+
+    customers = Folder(path.parent).customers("statements")
+    as_of = np.full(len(customers), to_day(pd.Timestamp(AS_OF).date()), np.int32)
+    with LocalCluster(workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
+        places = [str(path.parent)]
+        ask = functools.partial(distribute.matrices, cluster.scheduler_address, program(), places, product())
+        list(ask(customers[:100], as_of[:100], customers_each=10))
+        started = time.perf_counter()
+        out = np.empty((len(customers), len(NAMES)))
+        for rows, values in ask(customers, as_of):
+            out[rows] = values
+        return time.perf_counter() - started
+
+
 def interleaved(runs: dict[str, Callable[[], Any]], calls: dict[str, int], rounds: int) -> dict[str, dict[str, float]]:
     """Median, lowest and highest of the rounds' medians, microseconds."""
     medians: dict[str, list[float]] = {name: [] for name in runs}
@@ -250,6 +272,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dask", type=int, default=0, metavar="ROWS", help="a book of so many rows on 1 and 2 workers")
     parser.add_argument("--worker", choices=ENGINES)
     parser.add_argument("--file", type=Path)
     arguments = parser.parse_args()
@@ -273,7 +296,16 @@ def main() -> None:
             times = value["seconds"] / books[str(rows)]["creditloop"]["seconds"]
             print(f"{rows:>12,} rows  {name:<11} {value['seconds']:>7.2f} s ({value['low']:.2f} to {value['high']:.2f})"
                   f"  peak {value['peak_gb']:.2f} GB  {times:.2f}x")  # fmt: skip
-    print(keep("features", {"one_customer_us": single, "books": books, "rounds": arguments.rounds}))
+    dask: dict[str, list[float]] = {"1": [], "2": []}
+    if arguments.dask:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "statements.parquet"
+            write_book(path, arguments.dask, 11)
+            for _, workers in itertools.product(range(arguments.rounds), dask):
+                dask[workers].append(by_dask(path, int(workers)))
+        print({workers: f"{np.median(seconds):.2f} s" for workers, seconds in dask.items()})
+    found = {"one_customer_us": single, "books": books, "dask_seconds": dask, "rounds": arguments.rounds}
+    print(keep("features", found))
 
 
 if __name__ == "__main__":

@@ -181,6 +181,17 @@ class ColumnSpec(Frozen):
     reason_zh: str = ""
 
 
+class Freshness(Frozen):
+    """The most days that may lie between the newest event of a table and the day it is checked at; absent: any."""
+
+    statements: Count | None = None
+    financials: Count | None = None
+    invoices: Count | None = None
+    investigations: Count | None = None
+    questionnaires: Count | None = None
+    facts: Count | None = None
+
+
 class Product(Frozen):
     """One lending business: its tables, features, outcome, masterscale and policy."""
 
@@ -193,6 +204,7 @@ class Product(Frozen):
     jurisdictions: tuple[Jurisdiction, ...] = ()
     deny: tuple[str, ...] = ()
     outcome: Outcome
+    freshness: Freshness = Freshness()
     scaling: Scaling
     policy: Policy
     grades: tuple[Grade, ...]

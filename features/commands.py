@@ -18,7 +18,7 @@ from configs.console import (
     show,
     today,
 )
-from configs.errors import InputError
+from configs.errors import InputError, Refusal, listed
 from configs.settings import Product, Settings, load_product
 
 PLACES = "a folder of parquet or CSV, or a SQLAlchemy URL; repeat to join several"
@@ -40,9 +40,10 @@ def add(commands: Any) -> None:
     document = add_command(features, "document", _document, "write the catalogue and the raw tables as Markdown pages")
     document.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help="(%(default)s)")
     data = add_group(commands, "data", "check and describe raw tables, simulate a portfolio")
-    check = add_command(data, "check", _check, "hold every row of every table against its contract")
+    check = add_command(data, "check", _check, "hold every row against its contract, every table against its freshness")
     add_product(check)
     add_places(check)
+    check.add_argument("--as-of", type=day, metavar="DATE", help="freshness is seen from then (default: today)")
     describe = add_command(
         data, "describe", _describe, "rows, gaps, ranges, freshness, rows set aside: a page and JSON"
     )
@@ -124,8 +125,15 @@ def _document(arguments: Arguments) -> int:
 
 
 def _check(arguments: Arguments) -> int:
+    from features.contracts import iso
+    from features.quality import stale
+
     settings = read_settings(arguments)
-    tables = read_tables(arguments.data, load_product(arguments.product, settings.home), settings)
+    product = load_product(arguments.product, settings.home)
+    tables = read_tables(arguments.data, product, settings)
+    as_of = today() if arguments.as_of is None else arguments.as_of
+    if old := stale(tables, product.freshness, as_of):
+        raise Refusal(listed(f"{product.name} at {iso(as_of)}", old))
     rows = {name: len(table["customer_id"]) for name, table in tables.items()}
     told = "these rows hold their contracts: " + ", ".join(f"{name} {count:,}" for name, count in rows.items())
     show(arguments, {"rows": rows}, told)

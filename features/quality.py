@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from configs.settings import Freshness
 from configs.whole import whole
 from features.contracts import NEVER, TABLES, Columns, Text, iso
 from features.load import Loaded
@@ -70,19 +72,34 @@ def summarise(loaded: Loaded, source: str, as_of: int) -> Quality:
     )
 
 
-def _table(name: str, columns: Columns, as_of: int, set_aside: int) -> TableSummary:
+def stale(tables: Mapping[str, Columns], freshness: Freshness, as_of: int) -> list[str]:
+    """One sentence for each table whose newest event is older at `as_of` than its product allows."""
+    told = []
+    for name, days in freshness.model_dump(exclude_none=True).items():
+        if name not in tables:
+            continue
+        newest = _newest(name, tables[name], as_of)
+        if newest == NEVER or as_of - newest > days:
+            told.append(f"{name}: the newest event is of {iso(newest)}; freshness.{name} allows {days} days")
+    return told
+
+
+def _newest(name: str, columns: Columns, as_of: int) -> int:
     event = columns[TABLES[name].event if name in TABLES else "date"]
-    assert isinstance(event, np.ndarray)
     past = event[event <= as_of]
-    newest = int(past.max()) if len(past) else int(NEVER)
+    return int(past.max()) if len(past) else int(NEVER)
+
+
+def _table(name: str, columns: Columns, as_of: int, set_aside: int) -> TableSummary:
+    newest = _newest(name, columns, as_of)
     customers = columns["customer_id"]
     assert isinstance(customers, Text)
     return TableSummary(
         name=name,
-        rows=len(event),
+        rows=len(customers),
         customers=len(customers.distinct()),
         newest=iso(newest),
-        age_days=as_of - newest if len(past) else -1,
+        age_days=as_of - newest if newest != NEVER else -1,
         set_aside=set_aside,
         columns=tuple(_column(column, values) for column, values in columns.items()),
     )

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from configs.settings import Product
+from configs.settings import Freshness, Product
 from features.contracts import to_day
 from features.load import Loaded, load
-from features.quality import Quality, TableSummary, page, quarantine_csv, summarise
+from features.quality import Quality, TableSummary, page, quarantine_csv, stale, summarise
 from features.sources import Frames
 
 AS_OF = to_day(dt.date(2023, 4, 10))
@@ -145,3 +145,19 @@ def test_the_quarantine_is_written_with_a_line_for_each_breach(loaded: Loaded, t
         'statements,5,days_past_due,"outside [0, 10000]"',
     ]
     assert [item.name for item in path.parent.iterdir()] == ["p.csv"]
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        ({"statements": 10}, []),
+        ({"statements": 9}, ["statements: the newest event is of 2023-03-31; freshness.statements allows 9 days"]),
+        ({"invoices": 1}, []),  # not a table of this product
+    ],
+)
+def test_a_table_older_than_its_product_allows_is_told(days: dict[str, int], told: list[str], loaded: Loaded) -> None:
+    assert stale(loaded.tables, Freshness(**days), AS_OF) == told
+
+
+def test_a_table_without_a_past_event_is_never_fresh(loaded: Loaded) -> None:
+    assert stale(loaded.tables, Freshness(statements=10_000), to_day(dt.date(2000, 1, 1)))[0].startswith("statements: ")
