@@ -23,6 +23,7 @@ from training import dataset, fit, gate, report, tune
 from training.bundle import Bundle
 from training.calibrate import Calibration, platt
 from training.dataset import Dataset, Split
+from training.monotone import Certificate, certify
 from training.record import describe_run
 from training.scaling import Scale, make_scale
 from training.tune import Tuned
@@ -84,8 +85,11 @@ def train(
     default_probability = model.default_probability(split.test.matrix)
     test = validate(default_probability, split.test.defaulted, scale)
     difference = against(champion, split.test, tables, default_probability)
-    verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate)
-    summary = _summary(split, model, verdict, difference, describe_run(product, settings, data_digest, iso(now)))
+    certificate = certify(model.booster, data.program.features)
+    verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate, certificate)
+    summary = _summary(
+        split, model, verdict, difference, certificate, describe_run(product, settings, data_digest, iso(now))
+    )
     stage("write the bundle, log to MLflow")
     parts = _parts(product, split, model, scale, test, summary)
     folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now))
@@ -156,7 +160,12 @@ def _gains(booster: lgb.Booster) -> dict[str, float]:
 
 
 def _summary(
-    split: Split, model: Model, verdict: gate.Verdict, difference: Interval | None, run: Mapping[str, Any]
+    split: Split,
+    model: Model,
+    verdict: gate.Verdict,
+    difference: Interval | None,
+    certificate: Certificate,
+    run: Mapping[str, Any],
 ) -> dict[str, Any]:
     parts = {"train": split.train, "calibrate": split.calibrate, "test": split.test}
     return {
@@ -178,6 +187,7 @@ def _summary(
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
         "gate": verdict.to_json(),
+        "monotone": certificate.to_json(),
         "auc_against_champion": asdict(difference) if difference else None,
     }
 

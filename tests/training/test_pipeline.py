@@ -114,6 +114,13 @@ def test_a_champion_is_compared_on_the_rows_of_the_test(again: Any) -> None:
     assert again.outcome.bundle.training["auc_against_champion"] == dataclasses.asdict(difference)
 
 
+def test_every_declared_direction_is_proved_and_on_record(trained: Any) -> None:
+    told = trained.outcome.bundle.training["monotone"]
+    assert told["holds"]
+    directed = [item.name for item in trained.outcome.bundle.program.features if item.direction]
+    assert [finding["feature"] for finding in told["findings"]] == directed
+
+
 def test_a_champion_has_its_check_at_the_gate(again: Any) -> None:
     assert "not_worse_than_champion" in [check.name for check in again.outcome.verdict.checks]
 
