@@ -142,6 +142,12 @@ class Outcome(Frozen):
     days_past_due: Count
 
 
+class Calibration(Frozen):
+    """The level of PDs: that of the rows which calibrate, or the long-run default rate where one is given."""
+
+    long_run_default_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+
 class Scaling(Frozen):
     """Points: `base_points` at odds of `base_odds` goods to one bad, `points_to_double_odds` more at twice that."""
 
@@ -193,6 +199,7 @@ class Product(Frozen):
     jurisdictions: tuple[Jurisdiction, ...] = ()
     deny: tuple[str, ...] = ()
     outcome: Outcome
+    calibration: Calibration = Calibration()
     scaling: Scaling
     policy: Policy
     grades: tuple[Grade, ...]

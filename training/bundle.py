@@ -19,7 +19,7 @@ import pandas as pd
 
 from configs.errors import BundleError, ConfigError
 from features.catalogue import Program, compile_program, describe, features_named
-from training.calibrate import Calibration
+from training.calibrate import Calibration, calibration_from_json
 from training.fit import raw_score
 from training.scaling import Scale
 
@@ -177,7 +177,7 @@ def load(folder: Path) -> Bundle:
         folder=folder,
         program=program,
         booster=lgb.Booster(model_file=str(folder / "model.txt")),
-        calibration=Calibration(**json.loads((folder / "calibration.json").read_text(encoding="utf-8"))),
+        calibration=calibration_from_json(json.loads((folder / "calibration.json").read_text(encoding="utf-8"))),
         scale=Scale(**{**scaling, "names": tuple(scaling["names"]), "pd_below": tuple(scaling["pd_below"])}),
         validation=json.loads((folder / "validation.json").read_text(encoding="utf-8")),
         training=json.loads((folder / "training.json").read_text(encoding="utf-8")),

@@ -21,7 +21,7 @@ from features.contracts import Columns, iso
 from training import bundle as bundles
 from training import dataset, fit, gate, report, tune
 from training.bundle import Bundle
-from training.calibrate import Calibration, platt
+from training.calibrate import Calibration, Chosen, choose
 from training.dataset import Dataset, Split
 from training.monotone import Certificate, certify
 from training.record import describe_run
@@ -39,8 +39,13 @@ class Model:
     """A tuned, fitted and calibrated model that is not yet a version."""
 
     booster: lgb.Booster
-    calibration: Calibration
+    chosen: Chosen
     tuned: Tuned
+
+    @property
+    def calibration(self) -> Calibration:
+        """From raw scores to PDs."""
+        return self.chosen.calibration
 
     def default_probability(self, values: np.ndarray) -> np.ndarray:
         """PD, (rows,)."""
@@ -79,7 +84,9 @@ def train(
     split = dataset.split(data, settings.training)
     data_digest = dataset.digest(tables)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
-    model = make(split, settings.training, settings.stores.studies, study_name(split, settings.training), progress)
+    name = study_name(split, settings.training)
+    long_run = product.calibration.long_run_default_rate
+    model = make(split, settings.training, settings.stores.studies, name, progress, long_run)
     stage(f"validate on {len(split.test):,} rows")
     scale = make_scale(product.scaling, product.grades)
     default_probability = model.default_probability(split.test.matrix)
@@ -113,7 +120,14 @@ def train(
     return Outcome(made, test, verdict, difference, run_id, page_path)
 
 
-def make(split: Split, settings: Training, storage: str, name: str, progress: tune.Progress) -> Model:
+def make(
+    split: Split,
+    settings: Training,
+    storage: str,
+    name: str,
+    progress: tune.Progress,
+    long_run_default_rate: float | None = None,
+) -> Model:
     """Tune and fit on the training rows, calibrate on rows neither of them saw."""
     tuned = tune.search(split.train, settings, storage, name, progress)
     booster = fit.fit(
@@ -125,8 +139,11 @@ def make(split: Split, settings: Training, storage: str, name: str, progress: tu
         settings.seed,
         settings.threads,
     )
-    raw_score = fit.raw_score(booster, split.calibrate.matrix)
-    return Model(booster, platt(raw_score, split.calibrate.defaulted), tuned)
+    held = split.calibrate
+    raw_score = fit.raw_score(booster, held.matrix)
+    chosen = choose(raw_score, held.defaulted, held.customer_id, settings.seed, long_run_default_rate)
+    log.info("calibration %s, long-run default rate %s", chosen.calibration.kind, long_run_default_rate)
+    return Model(booster, chosen, tuned)
 
 
 def study_name(split: Split, settings: Training) -> str:
@@ -187,6 +204,7 @@ def _summary(
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
         "gate": verdict.to_json(),
+        "calibration": model.chosen.to_json(),
         "monotone": certificate.to_json(),
         "auc_against_champion": asdict(difference) if difference else None,
     }

@@ -24,6 +24,7 @@ from features.load import check_tables
 from features.simulate import Portfolio
 from training import dataset, fit, pipeline
 from training.bundle import load
+from training.calibrate import Chosen, calibration_from_json
 from training.dataset import Dataset
 from training.validate import auc_difference, validate
 
@@ -114,6 +115,13 @@ def test_a_champion_is_compared_on_the_rows_of_the_test(again: Any) -> None:
     assert again.outcome.bundle.training["auc_against_champion"] == dataclasses.asdict(difference)
 
 
+def test_the_calibration_in_use_is_on_record_with_what_it_was_chosen_among(trained: Any) -> None:
+    bundle = trained.outcome.bundle
+    told = bundle.training["calibration"]
+    assert calibration_from_json(told["calibration"]) == bundle.calibration
+    assert [one["kind"] for one in told["candidates"]][:2] == ["intercept", "platt"]
+
+
 def test_every_declared_direction_is_proved_and_on_record(trained: Any) -> None:
     told = trained.outcome.bundle.training["monotone"]
     assert told["holds"]
@@ -181,7 +189,8 @@ def test_a_reference_of_many_rows_is_thinned_evenly(
     trained: Any, parts_of: dataset.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "_REFERENCE_ROWS", 50)
-    model = pipeline.Model(trained.outcome.bundle.booster, trained.outcome.bundle.calibration, None)  # type: ignore[arg-type]
+    chosen = Chosen(trained.outcome.bundle.calibration, (), None)
+    model = pipeline.Model(trained.outcome.bundle.booster, chosen, None)  # type: ignore[arg-type]
     reference = pipeline._reference(parts_of, model)
     assert len(reference) == 50
     assert set(reference["_as_of"]) > set(parts_of.test.as_of)
