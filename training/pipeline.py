@@ -26,6 +26,7 @@ from training.dataset import Dataset, Split
 from training.monotone import Certificate, certify
 from training.record import describe_run
 from training.scaling import Scale, make_scale
+from training.signature import public_key, signing_key
 from training.tune import Tuned
 from training.validate import Interval, Validation, auc_difference, validate
 
@@ -99,8 +100,9 @@ def train(
     )
     stage("write the bundle, log to MLflow")
     parts = _parts(product, split, model, scale, test, summary)
-    folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now))
-    made = bundles.load(folder)
+    signer = signing_key(settings.signing)
+    folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now), signer)
+    made = bundles.load(folder, (public_key(signer),))
     plots = report.figures(
         default_probability,
         split.test.defaulted,
