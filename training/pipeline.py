@@ -26,6 +26,7 @@ from training.dataset import Dataset, Split
 from training.monotone import Certificate, certify
 from training.record import describe_run
 from training.scaling import Scale, make_scale
+from training.scorecard import compare, make_scorecard
 from training.signature import public_key, signing_key
 from training.tune import Tuned
 from training.validate import Interval, Validation, auc_difference, validate
@@ -93,11 +94,13 @@ def train(
     default_probability = model.default_probability(split.test.matrix)
     test = validate(default_probability, split.test.defaulted, scale)
     difference = against(champion, split.test, tables, default_probability)
+    benchmark = compare(make_scorecard(split.train, settings.training.seed), split.test, default_probability, scale)
     certificate = certify(model.booster, data.program.features)
     verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate, certificate)
     summary = _summary(
         split, model, verdict, difference, certificate, describe_run(product, settings, data_digest, iso(now))
     )
+    summary["scorecard"] = benchmark.to_json(scale)
     stage("write the bundle, log to MLflow")
     parts = _parts(product, split, model, scale, test, summary)
     signer = signing_key(settings.signing)

@@ -26,6 +26,7 @@ from training import dataset, fit, pipeline
 from training.bundle import load
 from training.calibrate import Chosen, calibration_from_json
 from training.dataset import Dataset
+from training.scorecard import make_scorecard
 from training.signature import trusted_keys
 from training.validate import auc_difference, validate
 
@@ -121,6 +122,17 @@ def test_the_calibration_in_use_is_on_record_with_what_it_was_chosen_among(train
     told = bundle.training["calibration"]
     assert calibration_from_json(told["calibration"]) == bundle.calibration
     assert [one["kind"] for one in told["candidates"]][:2] == ["intercept", "platt"]
+
+
+def test_a_scorecard_is_held_beside_the_model_on_the_rows_of_the_test(trained: Any, parts_of: dataset.Split) -> None:
+    bundle, test = trained.outcome.bundle, parts_of.test
+    told = bundle.training["scorecard"]
+    card = make_scorecard(parts_of.train, trained.settings.training.seed)
+    ours, theirs = bundle.default_probability(test.matrix), card.default_probability(test.matrix)
+    expected = auc_difference(ours, theirs, test.defaulted.astype(bool))
+    assert told["model_minus_scorecard"] == dataclasses.asdict(expected)
+    assert told["model_is_better"] == (expected.low > 0)
+    assert {line["feature"] for line in told["table"]} <= set(bundle.program.names)
 
 
 def test_every_declared_direction_is_proved_and_on_record(trained: Any) -> None:
