@@ -1,7 +1,8 @@
 """The scorecard every model is held against: binned, weight of evidence, logistic; readable to the last point.
 
-On scikit-learn and not on optbinning (0.21): that resolves with our lock and works, but brings eleven packages (cvxpy, scs,
-ortools among them), 200 MB, and 15 s of import on a busy machine into every training, for bins no benchmark needs optimal.
+On scikit-learn and not on optbinning (0.21): that resolves with our lock and works, but brings itself and eleven more
+packages (cvxpy, scs, ortools among them), 200 MB, and 15 s of import on a busy machine into every training, for bins
+that no benchmark needs optimal.
 Words as in Siddiqi (2006): a characteristic is a binned feature; WOE = ln(share of goods / share of bads), above 0 less
 risk than average.
 """
