@@ -123,11 +123,19 @@ class Monitoring(Frozen):
     evidently_rows: Count
 
 
+class Signing(Frozen):
+    """The key that signs model versions (a PEM file), and the public keys whose versions are loaded."""
+
+    private_key: str
+    trusted: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...], Field(strict=False)]
+
+
 class Settings(Frozen):
     """The whole of creditloop.toml, and the home folder it was resolved against."""
 
     home: Path
     stores: Stores
+    signing: Signing
     data: Data
     training: Training
     gate: Gate
@@ -140,6 +148,12 @@ class Outcome(Frozen):
 
     window_months: Count
     days_past_due: Count
+
+
+class Calibration(Frozen):
+    """The level of PDs: that of the rows which calibrate, or the long-run default rate where one is given."""
+
+    long_run_default_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class Scaling(Frozen):
@@ -205,6 +219,7 @@ class Product(Frozen):
     deny: tuple[str, ...] = ()
     outcome: Outcome
     freshness: Freshness = Freshness()
+    calibration: Calibration = Calibration()
     scaling: Scaling
     policy: Policy
     grades: tuple[Grade, ...]
@@ -332,10 +347,12 @@ def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Set
     if "home" in values:
         raise ConfigError(f"{source}: home: unknown key; the home folder is $CREDITLOOP_HOME")
     values = _laid_over(values, overrides or {})
-    if isinstance(stores := values["stores"], dict):
-        values["stores"] = {
-            key: url.replace("{home}", str(home)) if isinstance(url, str) else url for key, url in stores.items()
-        }
+    for section in ("stores", "signing"):
+        if isinstance(places := values[section], dict):
+            values[section] = {
+                key: place.replace("{home}", str(home)) if isinstance(place, str) else place
+                for key, place in places.items()
+            }
     return parse(Settings, {**values, "home": home}, source)
 
 

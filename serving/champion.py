@@ -10,6 +10,7 @@ from configs.errors import BundleError, Refusal
 from serving.ledger import Entry, Ledger, canonical
 from training import bundle as bundles
 from training.bundle import Bundle
+from training.signature import trusted_in
 
 KIND = "promotion"
 
@@ -74,7 +75,7 @@ def load_champion(ledger: Ledger, home: Path, product: str) -> Bundle:
     promotion = current(ledger, product)
     if promotion is None:
         raise Refusal(f"{product} has no champion yet: creditloop models promote --product {product} VERSION")
-    bundle = bundles.load(bundle_folder(home, product, promotion.version))
+    bundle = bundles.load(bundle_folder(home, product, promotion.version), trusted_in(home))
     if bundle.digest != promotion.digest:
         raise BundleError(f"{bundle.folder}: not the bytes that were promoted on {promotion.at}; do not use it")
     return bundle

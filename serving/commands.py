@@ -71,10 +71,12 @@ def add_serving(commands: Any) -> None:
         decisions, "replay", _decisions_replay, "decide again what was decided and compare every bit"
     )
     add_product(replayed, required=False)
-    keys = add_group(commands, "keys", "API keys of the service")
+    keys = add_group(commands, "keys", "API keys of the service, the key that signs model versions")
     create = add_command(keys, "create", _keys_create, "make a key, replacing the former of that name")
     create.add_argument("name", help="whose it is")
     create.add_argument("--role", required=True, help="score, read or admin")
+    told = "show the public half of the key that signs model versions; make the key where there is none"
+    add_command(keys, "signing", _keys_signing, told)
 
 
 def _train(arguments: Arguments) -> int:
@@ -146,6 +148,7 @@ def _models_promote(arguments: Arguments) -> int:
     from serving.score import make_scorer
     from training import bundle as bundles
     from training.registry import mirror_champion
+    from training.signature import trusted_keys
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
@@ -153,7 +156,8 @@ def _models_promote(arguments: Arguments) -> int:
     if arguments.version not in known:
         hint = nearest(arguments.version, known) or "; creditloop models list names them"
         raise InputError(f"{product.name} has no version {arguments.version!r}{hint}")
-    bundle = bundles.load(champion.bundle_folder(settings.home, product.name, arguments.version))
+    folder = champion.bundle_folder(settings.home, product.name, arguments.version)
+    bundle = bundles.load(folder, trusted_keys(settings.signing))
     make_scorer(bundle, product)
     gate = bundle.training["gate"]
     if not gate["passed"] and arguments.despite_gate is None:
@@ -174,6 +178,7 @@ def _models_list(arguments: Arguments) -> int:
     from serving import champion
     from serving.ledger import Ledger
     from training import bundle as bundles
+    from training.signature import trusted_keys
 
     settings = read_settings(arguments)
     ledger = Ledger(settings.stores.ledger)
@@ -181,7 +186,8 @@ def _models_list(arguments: Arguments) -> int:
     for name in [arguments.product] if arguments.product else product_names(settings.home):
         pointer = champion.current(ledger, name)
         for version in champion.versions(settings.home, name):
-            bundle = bundles.load(champion.bundle_folder(settings.home, name, version))
+            folder = champion.bundle_folder(settings.home, name, version)
+            bundle = bundles.load(folder, trusted_keys(settings.signing))
             rows.append(
                 {
                     "product": name,
@@ -283,4 +289,17 @@ def _keys_create(arguments: Arguments) -> int:
         file=sys.stderr,
     )
     show(arguments, {"name": arguments.name, "role": arguments.role, "key": key}, key)
+    return 0
+
+
+def _keys_signing(arguments: Arguments) -> int:
+    from training.signature import public_key, signing_key
+
+    settings = read_settings(arguments)
+    public = public_key(signing_key(settings.signing))
+    print(
+        f"private key {settings.signing.private_key}; where others load its versions, add this to signing.trusted:",
+        file=sys.stderr,
+    )
+    show(arguments, {"private_key": settings.signing.private_key, "public_key": public}, public)
     return 0

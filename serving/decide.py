@@ -86,7 +86,7 @@ def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[Decisi
         reasons=principal_reasons(
             contributions[:-1],
             scorer.bundle.program.features,
-            scorer.points_factor,
+            scorer.points_factor(contributions),
             question.reasons,
             question.language,
         ),

@@ -15,6 +15,7 @@ from serving.decide import Question, decide, ledger_body
 from serving.ledger import Ledger, Record
 from serving.score import Scorer, make_scorer
 from training import bundle as bundles
+from training.signature import trusted_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,6 @@ class _Scorers:
             if policy not in self._policies:
                 raise CreditloopError(f"the ledger does not hold the policy {policy[:12]}")
             product = Product.model_validate_json(msgspec.json.encode(self._policies[policy]))
-            bundle = bundles.load(champion.bundle_folder(self._home, product.name, version))
+            bundle = bundles.load(champion.bundle_folder(self._home, product.name, version), trusted_in(self._home))
             self._made[version, policy] = make_scorer(bundle, product)
         return self._made[version, policy]

@@ -69,10 +69,14 @@ class Scorer:
         """TreeSHAP contributions (rows, features + 1) to the raw score, the last column the average (LightGBM's)."""
         return np.asarray(self.bundle.booster.predict(values, pred_contrib=True, num_threads=1))
 
-    @property
-    def points_factor(self) -> float:
-        """Points lost for each unit of raw score."""
-        return self.bundle.scale.factor * self.bundle.calibration.slope
+    def points_factor(self, contributions: np.ndarray) -> float:
+        """Points lost for each unit of raw score, on the way from the average customer to this one, (features + 1,).
+
+        Where the calibration is no line this is the slope of the secant, so that the points of all contributions
+        still sum to what the customer has less than the average.
+        """
+        average, score = float(contributions[-1]), float(contributions.sum())
+        return self.bundle.scale.factor * self.bundle.calibration.slope_between(average, score)
 
 
 def make_scorer(bundle: Bundle, product: Product) -> Scorer:

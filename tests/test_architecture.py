@@ -18,6 +18,7 @@ DOORS = {
     "bentoml": {"serving/service.py"},
     "evidently": {"monitoring/render.py"},
     "sqlalchemy": {"features/sources.py", "serving/ledger.py"},
+    "cryptography": {"training/signature.py"},
     "dask": {"features/distribute.py"},
     "distributed": set(),
     "pg8000": set(),

@@ -1,4 +1,4 @@
-"""A model version: a folder of plain files whose manifest names the SHA-256 of each; whole, or not there at all."""
+"""A model version: a folder of plain files, a signed manifest of their SHA-256 among them; whole, or not there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ import pandas as pd
 
 from configs.errors import BundleError, ConfigError
 from features.catalogue import Program, compile_program, describe, features_named
-from training.calibrate import Calibration
+from training.calibrate import Calibration, calibration_from_json
 from training.fit import raw_score
 from training.scaling import Scale
+from training.signature import PrivateKey, sign, verify
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -80,11 +81,11 @@ class Parts:
     training: Mapping[str, Any]
 
 
-def write(parts: Parts, folder: Path, now: str) -> Path:
-    """Write the bundle below `folder` and return its path; its name holds `now` (ISO date) and the manifest's hash.
+def write(parts: Parts, folder: Path, now: str, key: PrivateKey) -> Path:
+    """Write the bundle below `folder`, signed with `key`, and return its path.
 
-    The files are written and synced in a hidden folder beside it and renamed at the end: a kill leaves nothing
-    that could be taken for a model version.
+    Its name holds the product, `now` (ISO date) and the manifest's hash. The files are written and synced
+    in a hidden folder beside it and renamed at the end: a kill leaves nothing that could be taken for a version.
     """
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
@@ -98,6 +99,7 @@ def write(parts: Parts, folder: Path, now: str) -> Path:
             "files": {name: file_digest(unfinished / name) for name in _FILES},
         }
         _write_json(unfinished / MANIFEST, manifest)
+        sign(unfinished, (unfinished / MANIFEST).read_bytes(), key)
         target = folder / _version(manifest, file_digest(unfinished / MANIFEST))
         if target.exists():
             shutil.rmtree(unfinished)  # the same bytes were written before: the same version
@@ -162,12 +164,14 @@ def _sync(folder: Path, deep: bool = True) -> None:
             os.close(handle)
 
 
-def load(folder: Path) -> Bundle:
-    """The bundle in `folder`, after every file matched its hash, the program is ours and the golden rows score alike.
+def load(folder: Path, trusted: Sequence[str]) -> Bundle:
+    """The bundle in `folder`, once one of the `trusted` public keys signed it, every file matched its hash, the
+    program is ours and the golden rows score alike.
 
-    The hashes are checked before LightGBM sees a byte: a damaged model text ends the process. Raises BundleError.
+    Signature and hashes are checked before LightGBM sees a byte: a damaged model text ends the process. Raises
+    BundleError.
     """
-    manifest = _checked_manifest(folder)
+    manifest = _checked_manifest(folder, trusted)
     described = json.loads((folder / "features.json").read_text(encoding="utf-8"))
     program = _own_program(folder, described)
     scaling = json.loads((folder / "scaling.json").read_text(encoding="utf-8"))
@@ -177,7 +181,7 @@ def load(folder: Path) -> Bundle:
         folder=folder,
         program=program,
         booster=lgb.Booster(model_file=str(folder / "model.txt")),
-        calibration=Calibration(**json.loads((folder / "calibration.json").read_text(encoding="utf-8"))),
+        calibration=calibration_from_json(json.loads((folder / "calibration.json").read_text(encoding="utf-8"))),
         scale=Scale(**{**scaling, "names": tuple(scaling["names"]), "pd_below": tuple(scaling["pd_below"])}),
         validation=json.loads((folder / "validation.json").read_text(encoding="utf-8")),
         training=json.loads((folder / "training.json").read_text(encoding="utf-8")),
@@ -187,7 +191,7 @@ def load(folder: Path) -> Bundle:
     return bundle
 
 
-def _checked_manifest(folder: Path) -> dict[str, Any]:
+def _checked_manifest(folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         raise BundleError(f"{folder}: no {MANIFEST}; this is not a model version")
     try:
@@ -200,6 +204,7 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{folder}: bundle format {version}, this installation reads {FORMAT}")
     if folder.name != name:
         raise BundleError(f"{folder}: by its manifest this version is named {name}; do not use it")
+    verify(folder, (folder / MANIFEST).read_bytes(), trusted)
     for name in _FILES:
         if not (folder / name).is_file() or file_digest(folder / name) != files.get(name):
             raise BundleError(f"{folder / name}: missing, or not the bytes its manifest names; do not use this version")

@@ -9,6 +9,7 @@ from typing import Any
 from scipy.stats import hypergeom
 
 from configs.settings import Band, Gate
+from training.monotone import Certificate
 from training.validate import Interval, Validation
 
 _SIGNIFICANT = 0.05
@@ -40,7 +41,13 @@ class Verdict:
         return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}
 
 
-def judge(test: Validation, training_auc: float, against_champion: Interval | None, bounds: Gate) -> Verdict:
+def judge(
+    test: Validation,
+    training_auc: float,
+    against_champion: Interval | None,
+    bounds: Gate,
+    certificate: Certificate,
+) -> Verdict:
     """Hold a challenger's numbers on the test rows against the bounds; without a champion there is no comparison."""
     overfit = Interval(*(training_auc - bound for bound in (test.auc.value, test.auc.high, test.auc.low)))
     inversion = _inversion_p(test)
@@ -55,6 +62,7 @@ def judge(test: Validation, training_auc: float, against_champion: Interval | No
             inversion,
             f"no fall of the default rate to a worse grade with p below {_SIGNIFICANT:g}",
         ),
+        monotone(certificate),
     ]
     if against_champion is not None:
         checks.append(
@@ -66,6 +74,18 @@ def judge(test: Validation, training_auc: float, against_champion: Interval | No
             )
         )
     return Verdict(tuple(checks))
+
+
+def monotone(certificate: Certificate) -> Check:
+    """Every declared direction is proved; measured is the worst violation found, log-odds."""
+    open_ = [finding.feature for finding in certificate.findings if not finding.proved]
+    wanted = "every declared direction of risk proved from the trees"
+    return Check(
+        "monotone",
+        certificate.holds,
+        certificate.worst,
+        f"{wanted}; not so: {', '.join(open_)}" if open_ else wanted,
+    )
 
 
 def _at_most(name: str, measured: Interval, bound: float) -> Check:

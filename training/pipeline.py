@@ -21,10 +21,13 @@ from features.contracts import Columns, iso
 from training import bundle as bundles
 from training import dataset, fit, gate, report, tune
 from training.bundle import Bundle
-from training.calibrate import Calibration, platt
+from training.calibrate import Calibration, Chosen, choose
 from training.dataset import Dataset, Split
+from training.monotone import Certificate, certify
 from training.record import describe_run
 from training.scaling import Scale, make_scale
+from training.scorecard import compare, make_scorecard
+from training.signature import public_key, signing_key
 from training.tune import Tuned
 from training.validate import Interval, Validation, auc_difference, validate
 
@@ -38,8 +41,13 @@ class Model:
     """A tuned, fitted and calibrated model that is not yet a version."""
 
     booster: lgb.Booster
-    calibration: Calibration
+    chosen: Chosen
     tuned: Tuned
+
+    @property
+    def calibration(self) -> Calibration:
+        """From raw scores to PDs."""
+        return self.chosen.calibration
 
     def default_probability(self, values: np.ndarray) -> np.ndarray:
         """PD, (rows,)."""
@@ -78,18 +86,26 @@ def train(
     split = dataset.split(data, settings.training)
     data_digest = dataset.digest(tables)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
-    model = make(split, settings.training, settings.stores.studies, study_name(split, settings.training), progress)
+    name = study_name(split, settings.training)
+    long_run = product.calibration.long_run_default_rate
+    model = make(split, settings.training, settings.stores.studies, name, progress, long_run)
     stage(f"validate on {len(split.test):,} rows")
     scale = make_scale(product.scaling, product.grades)
     default_probability = model.default_probability(split.test.matrix)
     test = validate(default_probability, split.test.defaulted, scale)
     difference = against(champion, split.test, tables, default_probability)
-    verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate)
-    summary = _summary(split, model, verdict, difference, describe_run(product, settings, data_digest, iso(now)))
+    benchmark = compare(make_scorecard(split.train, settings.training.seed), split.test, default_probability, scale)
+    certificate = certify(model.booster, data.program.features)
+    verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate, certificate)
+    summary = _summary(
+        split, model, verdict, difference, certificate, describe_run(product, settings, data_digest, iso(now))
+    )
+    summary["scorecard"] = benchmark.to_json(scale)
     stage("write the bundle, log to MLflow")
     parts = _parts(product, split, model, scale, test, summary)
-    folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now))
-    made = bundles.load(folder)
+    signer = signing_key(settings.signing)
+    folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now), signer)
+    made = bundles.load(folder, (public_key(signer),))
     plots = report.figures(
         default_probability,
         split.test.defaulted,
@@ -109,7 +125,14 @@ def train(
     return Outcome(made, test, verdict, difference, run_id, page_path)
 
 
-def make(split: Split, settings: Training, storage: str, name: str, progress: tune.Progress) -> Model:
+def make(
+    split: Split,
+    settings: Training,
+    storage: str,
+    name: str,
+    progress: tune.Progress,
+    long_run_default_rate: float | None = None,
+) -> Model:
     """Tune and fit on the training rows, calibrate on rows neither of them saw."""
     tuned = tune.search(split.train, settings, storage, name, progress)
     booster = fit.fit(
@@ -121,8 +144,11 @@ def make(split: Split, settings: Training, storage: str, name: str, progress: tu
         settings.seed,
         settings.threads,
     )
-    raw_score = fit.raw_score(booster, split.calibrate.matrix)
-    return Model(booster, platt(raw_score, split.calibrate.defaulted), tuned)
+    held = split.calibrate
+    raw_score = fit.raw_score(booster, held.matrix)
+    chosen = choose(raw_score, held.defaulted, held.customer_id, settings.seed, long_run_default_rate)
+    log.info("calibration %s, long-run default rate %s", chosen.calibration.kind, long_run_default_rate)
+    return Model(booster, chosen, tuned)
 
 
 def study_name(split: Split, settings: Training) -> str:
@@ -156,7 +182,12 @@ def _gains(booster: lgb.Booster) -> dict[str, float]:
 
 
 def _summary(
-    split: Split, model: Model, verdict: gate.Verdict, difference: Interval | None, run: Mapping[str, Any]
+    split: Split,
+    model: Model,
+    verdict: gate.Verdict,
+    difference: Interval | None,
+    certificate: Certificate,
+    run: Mapping[str, Any],
 ) -> dict[str, Any]:
     parts = {"train": split.train, "calibrate": split.calibrate, "test": split.test}
     return {
@@ -178,6 +209,8 @@ def _summary(
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
         "gate": verdict.to_json(),
+        "calibration": model.chosen.to_json(),
+        "monotone": certificate.to_json(),
         "auc_against_champion": asdict(difference) if difference else None,
     }
 

@@ -23,7 +23,7 @@ def describe_run(product: Product, settings: Settings, data_digest: str, now: st
         "data_sha256": data_digest,
         "product": product.model_dump(mode="json"),
         "product_sha256": product.digest(),
-        "settings": settings.model_dump(mode="json", exclude={"home", "stores"}),
+        "settings": settings.model_dump(mode="json", exclude={"home", "stores", "signing"}),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
         **_code(),
         "python": platform.python_version(),

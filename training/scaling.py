@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from configs.settings import Grade
 from configs.settings import Scaling as ScalingSettings
@@ -30,6 +31,10 @@ class Scale:
     def log_odds(self, points: np.ndarray) -> np.ndarray:
         """The log-odds of default that `points` stand for."""
         return (self.offset - points) / self.factor
+
+    def default_probability(self, points: np.ndarray) -> np.ndarray:
+        """The PD that `points` stand for; `points(logit(PD))` gives them back, to the cent over 1,000 points."""
+        return expit(self.log_odds(points))
 
     def grade_index(self, default_probability: np.ndarray) -> np.ndarray:
         """The position in `names`; a PD on a bound belongs to the worse grade."""

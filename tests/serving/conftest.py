@@ -34,6 +34,7 @@ from training import bundle as bundles
 from training import dataset, pipeline
 from training.bundle import Bundle
 from training.scaling import make_scale
+from training.signature import public_key, signing_key
 from training.validate import validate
 
 NAME = "consumer_platform"
@@ -94,7 +95,25 @@ def bundle(
         validation=validate(default_probability, split.test.defaulted, scale).to_json(),
         training={"gate": {"passed": True, "checks": []}},
     )
-    return bundles.load(bundles.write(parts, home / "bundles" / NAME, "2026-01-01"))
+    key = signing_key(settings.signing)
+    return bundles.load(bundles.write(parts, home / "bundles" / NAME, "2026-01-01", key), (public_key(key),))
+
+
+def home_of(bundle: Bundle) -> Path:
+    """The home a version was made in."""
+    return bundle.folder.parents[2]
+
+
+def trust(home: Path, bundle: Bundle) -> None:
+    """Let a home load what the key of another signed."""
+    (home / "signing").mkdir()
+    shutil.copy(home_of(bundle) / "signing" / "key.pub", home / "signing")
+
+
+@pytest.fixture(scope="session", name="trust")
+def give_trust() -> Callable[[Path, Bundle], None]:
+    """`trust`, for tests that furnish a home of their own."""
+    return trust
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +130,8 @@ def successor(bundle: Bundle) -> Bundle:
         validation=bundle.validation,
         training=bundle.training,
     )
-    return bundles.load(bundles.write(parts, bundle.folder.parent, "2026-02-01"))
+    key = signing_key(load_settings(home_of(bundle)).signing)
+    return bundles.load(bundles.write(parts, bundle.folder.parent, "2026-02-01", key), (public_key(key),))
 
 
 @pytest.fixture(scope="session")
@@ -159,6 +179,7 @@ def furnish(bundle: Bundle, successor: Bundle) -> Callable[[Path], Settings]:
     def furnished(home: Path) -> Settings:
         for made in (bundle, successor):
             shutil.copytree(made.folder, champion.bundle_folder(home, NAME, made.version))
+        trust(home, bundle)
         settings = load_settings(home, {"serving": {"port": _free_port()}})
         ledger = Ledger(settings.stores.ledger)
         champion.promote(ledger, bundle, None, "tests", "the first", NOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +26,10 @@ def promote(ledger: Ledger, bundle: Bundle, expected: Promotion | None) -> Promo
 
 
 @pytest.fixture
-def home(tmp_path: Path, bundle: Bundle) -> Path:
+def home(tmp_path: Path, bundle: Bundle, trust: Callable[[Path, Bundle], None]) -> Path:
     """A home that holds the first version."""
     shutil.copytree(bundle.folder, champion.bundle_folder(tmp_path, NAME, bundle.version))
+    trust(tmp_path, bundle)
     return tmp_path
 
 
@@ -123,6 +125,13 @@ def test_a_champion_that_is_gone_is_refused(ledger: Ledger, tmp_path: Path, bund
     promote(ledger, bundle, None)
     with pytest.raises(BundleError, match="this is not a model version"):
         champion.load_champion(ledger, tmp_path, NAME)
+
+
+def test_a_champion_that_a_key_not_trusted_here_signed_is_refused(ledger: Ledger, home: Path, bundle: Bundle) -> None:
+    promote(ledger, bundle, None)
+    (home / "signing" / "key.pub").write_text("0" * 64 + "\n")
+    with pytest.raises(BundleError, match=r"which is not trusted here; .*add it to signing\.trusted"):
+        champion.load_champion(ledger, home, NAME)
 
 
 def test_an_unfinished_version_is_not_listed(home: Path, bundle: Bundle) -> None:

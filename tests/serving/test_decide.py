@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -67,8 +68,8 @@ def test_the_versions_of_an_answer_are_those_loaded(scorer: Scorer, product: Pro
 def test_the_evidence_explains_the_pd(scorer: Scorer, body: dict[str, Any]) -> None:
     answer, evidence = decide(scorer, question(body), "d")
     log_odds = math.log(answer.default_probability / (1 - answer.default_probability))
-    calibration = scorer.bundle.calibration
-    assert log_odds == pytest.approx(calibration.intercept + calibration.slope * sum(evidence["contributions"]))
+    explained = scorer.bundle.calibration.log_odds(np.array([sum(evidence["contributions"])]))
+    assert log_odds == pytest.approx(explained[0])
 
 
 def test_a_request_without_a_day_asks_today(body: dict[str, Any]) -> None:

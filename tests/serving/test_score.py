@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -69,4 +70,15 @@ def test_pds_lie_between_nought_and_one(scorer: Scorer, tables: dict[str, Column
 def test_one_unit_of_raw_score_costs_the_points_it_says(scorer: Scorer) -> None:
     calibration, scale = scorer.bundle.calibration, scorer.bundle.scale
     one, two = scale.points(calibration.log_odds(np.array([0.5, 1.5])))
-    assert one - two == pytest.approx(scorer.points_factor, rel=1e-12)
+    assert one - two == pytest.approx(scorer.points_factor(np.array([0.75, 0.25, 0.5])), rel=1e-12)
+
+
+@pytest.mark.parametrize("bent", [{"bend": 0.4, "kind": "beta"}, {"knots": ((-1.0, -2.0), (0.0, -1.7), (2.0, 1.0))}])
+def test_the_points_of_all_contributions_sum_to_the_points_lost_whatever_the_calibration(
+    scorer: Scorer, bent: dict[str, Any]
+) -> None:
+    calibration = replace(scorer.bundle.calibration, **bent)
+    curved = replace(scorer, bundle=replace(scorer.bundle, calibration=calibration))
+    contributions = np.array([0.9, -0.2, 0.4, -0.6])  # the last: the average customer
+    average, own = scorer.bundle.scale.points(calibration.log_odds(np.array([-0.6, contributions.sum()])))
+    assert contributions[:-1].sum() * curved.points_factor(contributions) == pytest.approx(average - own, rel=1e-12)

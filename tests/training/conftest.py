@@ -25,6 +25,7 @@ from training.bundle import Parts
 from training.calibrate import Calibration
 from training.dataset import Dataset
 from training.scaling import Scale, make_scale
+from training.signature import PrivateKey
 from training.validate import validate
 
 SMALL = {
@@ -174,6 +175,12 @@ def scale(shipped: Callable[[str], Product]) -> Scale:
     """The scale of the shipped trade credit product."""
     product = shipped("trade_credit")
     return make_scale(product.scaling, product.grades)
+
+
+@pytest.fixture(scope="session")
+def signer() -> PrivateKey:
+    """The key that signs what tests write."""
+    return PrivateKey.from_private_bytes(b"creditloop: a key known to all .")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import shutil
 import signal
@@ -24,9 +25,10 @@ from hypothesis import strategies as st
 from configs.errors import BundleError
 from features import kernel
 from training import bundle as bundles
-from training.bundle import Bundle, Parts, file_digest, load, write
+from training.bundle import Bundle, Parts, file_digest
 from training.dataset import Dataset
 from training.fit import raw_score
+from training.signature import PrivateKey, public_key, sign
 
 NOW = "2026-01-31"
 FILES = (
@@ -39,7 +41,11 @@ FILES = (
     "validation.json",
     "training.json",
     "manifest.json",
+    "manifest.sig",
 )
+KEY = PrivateKey.from_private_bytes(b"creditloop: the tests of bundles")
+write = functools.partial(bundles.write, key=KEY)
+load = functools.partial(bundles.load, trusted=(public_key(KEY),))
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +106,11 @@ def test_the_digest_is_that_of_the_manifest(kept: Path) -> None:
 
 def test_the_manifest_names_every_other_file(kept: Path) -> None:
     named = json.loads((kept / "manifest.json").read_text(encoding="utf-8"))["files"]
-    assert sorted([*named, "manifest.json"]) == sorted(FILES) == sorted(path.name for path in kept.iterdir())
+    assert (
+        sorted([*named, "manifest.json", "manifest.sig"])
+        == sorted(FILES)
+        == sorted(path.name for path in kept.iterdir())
+    )
 
 
 def test_everything_stored_is_plain(kept: Path) -> None:
@@ -109,6 +119,8 @@ def test_everything_stored_is_plain(kept: Path) -> None:
             json.loads(path.read_text(encoding="utf-8"))
         elif path.suffix == ".parquet":
             assert pq.read_table(path).num_rows == 600
+        elif path.suffix == ".sig":
+            assert path.read_text(encoding="ascii").startswith(public_key(KEY))
         else:
             assert path.read_text(encoding="utf-8").startswith("tree\n")
 
@@ -196,7 +208,7 @@ def test_an_empty_folder_is_no_version(tmp_path: Path) -> None:
 
 
 def resealed(folder: Path, name: str, change: Callable[[dict[str, Any]], Any]) -> Path:
-    """`folder` with a JSON file changed by one who also puts the hashes right."""
+    """`folder` with a JSON file changed by one who also puts the hashes and the signature right."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if name == "manifest.json":
         change(manifest)
@@ -206,6 +218,7 @@ def resealed(folder: Path, name: str, change: Callable[[dict[str, Any]], Any]) -
         (folder / name).write_text(json.dumps(values), encoding="utf-8")
         manifest["files"][name] = file_digest(folder / name)
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    sign(folder, (folder / "manifest.json").read_bytes(), KEY)
     return folder.rename(folder.with_name(f"made_up-20260131-{file_digest(folder / 'manifest.json')[:10]}"))
 
 
@@ -258,7 +271,7 @@ def test_the_golden_rows_keep_missing_values(kept: Path, parts: Parts) -> None:
     assert np.isnan(read).any()
 
 
-@pytest.mark.parametrize("step", ["_write_files", "_sync", "file_digest"])
+@pytest.mark.parametrize("step", ["_write_files", "sign", "_sync", "file_digest"])
 @pytest.mark.parametrize("error", [OSError("no space left on device"), KeyboardInterrupt()])
 def test_a_failure_in_the_middle_leaves_nothing(
     parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
@@ -276,20 +289,21 @@ _CHILD = textwrap.dedent("""
     import os, signal, sys
     from pathlib import Path
     from training import bundle
+    from training.signature import PrivateKey
 
-    loaded = bundle.load(Path(sys.argv[1]))
+    loaded = bundle.load(Path(sys.argv[1]), (sys.argv[4],))
     parts = bundle.Parts(
         loaded.product, loaded.program, loaded.booster, loaded.calibration, loaded.scale,
         loaded.reference(), loaded.reference()[list(loaded.program.names)].to_numpy()[:16],
         loaded.validation, {"written": "again"},
     )
     setattr(bundle, sys.argv[3], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-    bundle.write(parts, Path(sys.argv[2]), "2026-01-31")
+    bundle.write(parts, Path(sys.argv[2]), "2026-01-31", PrivateKey.generate())
 """)
 
 
 def test_a_kill_before_the_rename_leaves_nothing_that_looks_like_a_version(kept: Path, tmp_path: Path) -> None:
-    arguments = [sys.executable, "-c", _CHILD, str(kept), str(tmp_path), "_sync"]
+    arguments = [sys.executable, "-c", _CHILD, str(kept), str(tmp_path), "_sync", public_key(KEY)]
     child = subprocess.run(arguments, capture_output=True, text=True, timeout=100)
     assert child.returncode == -signal.SIGKILL, child.stderr
     assert list(tmp_path.iterdir()) != []

@@ -13,6 +13,7 @@ from scipy.stats import fisher_exact
 
 from configs.settings import Band, Gate
 from training import gate
+from training.monotone import Certificate, Finding, Violation
 from training.scaling import Scale
 from training.validate import GradeRow, Interval, Validation, auc_difference, validate
 
@@ -23,6 +24,9 @@ BOUNDS = Gate(
     calibration_ratio=Band(low=0.75, high=1.33),
     maximum_overfit=0.10,
 )
+
+
+PROVED = Certificate(100, (Finding("debt", "rises", True, 0.0, None), Finding("income", "falls", True, 0.0, None)))
 
 
 def row(name: str, rows: int, defaults: int) -> GradeRow:
@@ -49,8 +53,9 @@ def failed(
     training_auc: float = 0.78,
     against: Interval | None = None,
     bounds: Gate = BOUNDS,
+    certificate: Certificate = PROVED,
 ) -> list[str]:
-    verdict = gate.judge(dataclasses.replace(GOOD, **(changes or {})), training_auc, against, bounds)
+    verdict = gate.judge(dataclasses.replace(GOOD, **(changes or {})), training_auc, against, bounds, certificate)
     assert verdict.passed == all(check.passed for check in verdict.checks)
     return [check.name for check in verdict.checks if not check.passed]
 
@@ -95,7 +100,7 @@ def test_a_measure_on_its_bound_passes(changes: dict[str, Any], training_auc: fl
 
 
 def test_without_a_champion_there_is_no_comparison() -> None:
-    names = [check.name for check in gate.judge(GOOD, 0.78, None, BOUNDS).checks]
+    names = [check.name for check in gate.judge(GOOD, 0.78, None, BOUNDS, PROVED).checks]
     assert "not_worse_than_champion" not in names
 
 
@@ -138,7 +143,7 @@ def test_a_test_with_one_grade_filled_has_no_inversion() -> None:
 @pytest.mark.parametrize(("better", "worse"), [((50, 6), (40, 2)), ((500, 40), (300, 5)), ((9, 0), (7, 3))])
 def test_the_evidence_of_an_inversion_is_fishers(better: tuple[int, int], worse: tuple[int, int]) -> None:
     changed = dataclasses.replace(GOOD, grades=(row("A", *better), row("B", *worse)))
-    measured = {c.name: c.measured for c in gate.judge(changed, 0.78, None, BOUNDS).checks}["grades_rise"]
+    measured = {c.name: c.measured for c in gate.judge(changed, 0.78, None, BOUNDS, PROVED).checks}["grades_rise"]
     table = [[better[1], better[0] - better[1]], [worse[1], worse[0] - worse[1]]]
     assert measured == pytest.approx(fisher_exact(table, alternative="greater").pvalue, rel=1e-9)
 
@@ -150,11 +155,21 @@ def test_a_true_model_seldom_fails_a_small_test_by_chance(scale: Scale, rows: in
     for _ in range(200):
         log_odds = rng.normal(-2.2, 1.2, rows)
         test = validate(expit(log_odds), rng.random(rows) < expit(log_odds), scale)
-        refused += not gate.judge(test, test.auc.value, None, BOUNDS).passed
+        refused += not gate.judge(test, test.auc.value, None, BOUNDS, PROVED).passed
     assert refused <= 10  # of 200
 
 
+@pytest.mark.parametrize("violation", [None, Violation(0.3, (1.0,), (2.0,))])
+def test_a_direction_that_is_not_proved_fails_whether_or_not_rows_that_break_it_were_found(
+    violation: Violation | None,
+) -> None:
+    certificate = Certificate(9, (*PROVED.findings, Finding("age", "falls", False, 0.4, violation)))
+    assert failed(certificate=certificate) == ["monotone"]
+    check = gate.monotone(certificate)
+    assert (check.measured, check.wanted.endswith("not so: age")) == (0.3 if violation else 0.0, True)
+
+
 def test_a_verdict_is_plain_json() -> None:
-    told = gate.judge(GOOD, 0.78, Interval(0.0, -0.1, 0.1), BOUNDS).to_json()
+    told = gate.judge(GOOD, 0.78, Interval(0.0, -0.1, 0.1), BOUNDS, PROVED).to_json()
     assert told == json.loads(json.dumps(told))
     assert told["passed"] is False

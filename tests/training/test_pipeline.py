@@ -24,7 +24,10 @@ from features.load import check_tables
 from features.simulate import Portfolio
 from training import dataset, fit, pipeline
 from training.bundle import load
+from training.calibrate import Chosen, calibration_from_json
 from training.dataset import Dataset
+from training.scorecard import make_scorecard
+from training.signature import trusted_keys
 from training.validate import auc_difference, validate
 
 TrainAgain = Callable[..., Any]
@@ -114,6 +117,31 @@ def test_a_champion_is_compared_on_the_rows_of_the_test(again: Any) -> None:
     assert again.outcome.bundle.training["auc_against_champion"] == dataclasses.asdict(difference)
 
 
+def test_the_calibration_in_use_is_on_record_with_what_it_was_chosen_among(trained: Any) -> None:
+    bundle = trained.outcome.bundle
+    told = bundle.training["calibration"]
+    assert calibration_from_json(told["calibration"]) == bundle.calibration
+    assert [one["kind"] for one in told["candidates"]][:2] == ["intercept", "platt"]
+
+
+def test_a_scorecard_is_held_beside_the_model_on_the_rows_of_the_test(trained: Any, parts_of: dataset.Split) -> None:
+    bundle, test = trained.outcome.bundle, parts_of.test
+    told = bundle.training["scorecard"]
+    card = make_scorecard(parts_of.train, trained.settings.training.seed)
+    ours, theirs = bundle.default_probability(test.matrix), card.default_probability(test.matrix)
+    expected = auc_difference(ours, theirs, test.defaulted.astype(bool))
+    assert told["model_minus_scorecard"] == dataclasses.asdict(expected)
+    assert told["model_is_better"] == (expected.low > 0)
+    assert {line["feature"] for line in told["table"]} <= set(bundle.program.names)
+
+
+def test_every_declared_direction_is_proved_and_on_record(trained: Any) -> None:
+    told = trained.outcome.bundle.training["monotone"]
+    assert told["holds"]
+    directed = [item.name for item in trained.outcome.bundle.program.features if item.direction]
+    assert [finding["feature"] for finding in told["findings"]] == directed
+
+
 def test_a_champion_has_its_check_at_the_gate(again: Any) -> None:
     assert "not_worse_than_champion" in [check.name for check in again.outcome.verdict.checks]
 
@@ -174,7 +202,8 @@ def test_a_reference_of_many_rows_is_thinned_evenly(
     trained: Any, parts_of: dataset.Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "_REFERENCE_ROWS", 50)
-    model = pipeline.Model(trained.outcome.bundle.booster, trained.outcome.bundle.calibration, None)  # type: ignore[arg-type]
+    chosen = Chosen(trained.outcome.bundle.calibration, (), None)
+    model = pipeline.Model(trained.outcome.bundle.booster, chosen, None)  # type: ignore[arg-type]
     reference = pipeline._reference(parts_of, model)
     assert len(reference) == 50
     assert set(reference["_as_of"]) > set(parts_of.test.as_of)
@@ -194,7 +223,7 @@ def test_the_record_counts_the_outcomes_that_had_to_wait(trained: Any, lender: A
 
 
 def test_a_gate_that_says_no_still_leaves_the_challenger_to_be_looked_at(trained: Any) -> None:
-    assert load(trained.outcome.bundle.folder).training["gate"] == json.loads(
+    assert load(trained.outcome.bundle.folder, trusted_keys(trained.settings.signing)).training["gate"] == json.loads(
         json.dumps(trained.outcome.verdict.to_json())
     )
 

@@ -17,11 +17,13 @@ from training import bundle as bundles
 from training import registry
 from training.bundle import Bundle, Parts
 from training.registry import MlflowClient, mlflow  # its door: imported by itself it would send usage data
+from training.signature import PrivateKey, public_key
 
 
 @pytest.fixture(scope="session")
-def bundle(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.load(bundles.write(parts, tmp_path_factory.mktemp("registered"), "2026-01-31"))
+def bundle(parts: Parts, signer: PrivateKey, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = bundles.write(parts, tmp_path_factory.mktemp("registered"), "2026-01-31", signer)
+    return bundles.load(folder, (public_key(signer),))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from configs.settings import Grade, Product
 from configs.settings import Scaling as ScalingSettings
@@ -58,6 +58,20 @@ def test_log_odds_survive_the_way_to_points_and_back(log_odds: float) -> None:
 def test_points_survive_the_way_to_log_odds_and_back(points: float) -> None:
     there = SIDDIQI.log_odds(np.array(points))
     assert float(SIDDIQI.points(there)) == pytest.approx(points, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_points_as_printed_survive_the_way_to_the_pd_and_back(shipped: Callable[[str], Product], name: str) -> None:
+    product = shipped(name)
+    scale = make_scale(product.scaling, product.grades)
+    points = np.arange(0.0, 1000.01, 0.01).round(2)
+    assert (scale.points(logit(scale.default_probability(points))).round(2) == points).all()
+
+
+@given(st.floats(-30, 16))
+def test_a_pd_survives_the_way_to_points_and_back(log_odds: float) -> None:
+    pd_ = float(expit(log_odds))
+    assert SIDDIQI.default_probability(SIDDIQI.points(logit(pd_))) == pytest.approx(pd_, rel=1e-13)
 
 
 @given(st.floats(-30, 30), st.floats(-30, 30))
