@@ -24,7 +24,17 @@ Group = Literal["financial", "operating", "behavioral", "bureau", "management", 
 Decision = Literal["approve", "refer", "decline"]
 Jurisdiction = Literal["eu", "us", "cn", "uk"]
 Risk = Literal["rises", "falls", "unknown"]
-TableName = Literal["customers", "statements", "financials", "invoices", "investigations", "questionnaires", "facts"]
+TableName = Literal[
+    "customers",
+    "statements",
+    "financials",
+    "invoices",
+    "investigations",
+    "questionnaires",
+    "facts",
+    "protected",
+    "declined",
+]
 
 
 class Frozen(BaseModel):
