@@ -19,7 +19,7 @@ from configs.settings import Product, Settings, Training
 from features import matrix
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import dataset, fit, gate, report, tune
+from training import conduct, dataset, fit, gate, report, tune
 from training.bundle import Bundle
 from training.calibrate import Calibration, platt
 from training.dataset import Dataset, Split
@@ -86,6 +86,9 @@ def train(
     difference = against(champion, split.test, tables, default_probability)
     verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate)
     summary = _summary(split, model, verdict, difference, describe_run(product, settings, data_digest, iso(now)))
+    summary |= conduct.sections(
+        product, tables, data, split, model.default_probability, model.tuned, settings, now, stage
+    )
     stage("write the bundle, log to MLflow")
     parts = _parts(product, split, model, scale, test, summary)
     folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now))
