@@ -24,7 +24,17 @@ Group = Literal["financial", "operating", "behavioral", "bureau", "management", 
 Decision = Literal["approve", "refer", "decline"]
 Jurisdiction = Literal["eu", "us", "cn", "uk"]
 Risk = Literal["rises", "falls", "unknown"]
-TableName = Literal["customers", "statements", "financials", "invoices", "investigations", "questionnaires", "facts"]
+TableName = Literal[
+    "customers",
+    "statements",
+    "financials",
+    "invoices",
+    "investigations",
+    "questionnaires",
+    "facts",
+    "protected",
+    "declined",
+]
 
 
 class Frozen(BaseModel):
@@ -95,6 +105,43 @@ class Gate(Frozen):
     maximum_overfit: Share
 
 
+class Fairness(Frozen):
+    """When the fairness report speaks up, and how far the search for alternatives goes."""
+
+    smallest_cell: Count
+    significance: Annotated[float, Field(gt=0, lt=1)]
+    impact_ratio_watch: Share
+    impact_ratio_flag: Share
+    score_difference_watch: Positive
+    score_difference_flag: Positive
+    gap_watch: Share
+    gap_flag: Share
+    calibration_ratio: Band
+    proxy_auc: Share
+    proxy_rows: Count
+    candidates: Count
+    without_proxies: Annotated[int, Field(ge=0)]
+    maximum_auc_drop: Share
+    bootstrap_draws: Annotated[int, Field(ge=100)]
+    search_seconds: Positive
+
+    @model_validator(mode="after")
+    def _flags_lie_beyond_watches(self) -> Fairness:
+        if self.impact_ratio_flag > self.impact_ratio_watch:
+            raise ValueError("impact_ratio_flag must not lie above impact_ratio_watch")
+        if self.score_difference_flag < self.score_difference_watch or self.gap_flag < self.gap_watch:
+            raise ValueError("a flag must not lie below its watch")
+        return self
+
+
+class RejectInference(Frozen):
+    """How the default rate of declined applicants is bracketed."""
+
+    bands: Annotated[int, Field(ge=2, le=100)]
+    parcelling_factors: Band
+    folds: Annotated[int, Field(ge=2, le=20)]
+
+
 class Serving(Frozen):
     """The service."""
 
@@ -139,6 +186,8 @@ class Settings(Frozen):
     data: Data
     training: Training
     gate: Gate
+    fairness: Fairness
+    reject_inference: RejectInference
     serving: Serving
     monitoring: Monitoring
 

@@ -15,6 +15,7 @@ from configs.settings import Product
 from configs.whole import whole
 from features import distribute, portfolio
 from features.catalogue import compile_program, product_features
+from features.contracts import JUDGING
 from features.load import categories_of, load
 from features.sources import Source, open_source
 
@@ -54,7 +55,8 @@ def write_matrix(
 
 def all_customers(source: Source, product: Product) -> np.ndarray:
     """Every id that stands in some table of the product, in order; only the id columns are read."""
-    found = [source.customers(name) for name in product.tables if name in source.names()]
+    tables = [name for name in product.tables if name not in JUDGING and name in source.names()]
+    found = [source.customers(name) for name in tables]
     ids = np.unique(np.concatenate(found)).astype(object) if found else np.empty(0, object)
     return ids[ids != ""]
 

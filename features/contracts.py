@@ -195,8 +195,22 @@ TABLES: dict[str, Table] = {
                 **dict.fromkeys(("days_past_due_max", "ead", "loss"), _OPTIONAL_NOT_NEGATIVE),
             },
         ),
+        Table(
+            "protected",
+            "recorded",
+            ("attribute",),
+            {
+                "recorded": _DATE,
+                "attribute": Column("text", missing=False),
+                "group": Column("text", missing=False),
+            },
+        ),
+        Table("declined", "as_of", ("as_of",), {"as_of": _DATE}),
     )
 }
+
+JUDGING = ("outcomes", "protected", "declined")
+"""Tables that judge a model and never feed one: no feature reads them, and a book is scored without them."""
 
 
 def facts_table(columns: Mapping[str, Kind]) -> Table:

@@ -31,6 +31,8 @@ _ABOUT = {
     "investigations": "a credit investigation event",
     "questionnaires": "an answer about a company's management",
     "outcomes": "what became of a customer asked about at as_of",
+    "protected": "a customer's group by a protected attribute (never a feature; joined by the fairness report alone)",
+    "declined": "an applicant who was declined at as_of, so that no outcome was seen (for reject inference alone)",
 }
 EXAMPLE_DAY = dt.date(2025, 6, 30)
 
@@ -242,6 +244,8 @@ writes such a product file for a flat table.
 - `outcomes.as_of` is the day the question was asked; `observed_until` (default: the end of the outcome window)
   says how long the customer was watched. A row trains or judges only when its window has closed and it was
   observed that long.
+- `outcomes`, `protected` and `declined` judge a model and never feed one: no feature reads them, and a book is
+  scored without them. The latter two are listed under `tables` by a product that has them (`docs/fairness.md`).
 - `outcomes.defaulted` is 1 where the customer went bad within the product's window (`[outcome]` in the product
   file)."""
 _FEATURES_HEAD = """# The features

@@ -10,7 +10,7 @@ import pandas as pd
 from configs.errors import DataError, listed
 from configs.settings import Product
 from features.check import Checked, check, told
-from features.contracts import TABLES, Columns, Kind, Table, Text, facts_table
+from features.contracts import JUDGING, TABLES, Columns, Kind, Table, Text, facts_table
 from features.sources import ALL, Frames, Range, Source
 
 
@@ -42,13 +42,14 @@ def load(
     customers: Range = ALL,
     outcomes: bool = True,
 ) -> Loaded:
-    """All tables of `product`, and `outcomes` where there are some and they are wanted.
+    """All tables of `product`, and those that only judge (`outcomes` and what it lists) where there and wanted.
 
     Rows that break their contract are set aside as long as they are no more than `quarantine_share` of their table.
     Raises DataError that lists what is wrong with all tables: absent ones, columns, and too many bad rows.
     """
     there = source.names()
-    absent = [name for name in product.tables if name not in there]
+    needed = [name for name in product.tables if name not in JUDGING]
+    absent = [name for name in needed if name not in there]
     if absent:
         holds = ", ".join(there) or "nothing"
         raise DataError(
@@ -57,7 +58,7 @@ def load(
         )
     found: list[Checked] = []
     problems: list[str] = []
-    for name in dict.fromkeys((*product.tables, *(["outcomes"] if outcomes else []))):
+    for name in dict.fromkeys((*product.tables, "outcomes") if outcomes else needed):
         if name not in there:
             continue
         frame = source.read(name, customers)

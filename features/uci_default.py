@@ -12,10 +12,14 @@ MONTHS = ("2005-09-30", "2005-08-31", "2005-07-31", "2005-06-30", "2005-05-31", 
 _STATUS = ("PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6")
 _LABEL = "default payment next month"
 AS_OF = MONTHS[0]
+_SEX = {1: "male", 2: "female"}
+_MARRIAGE = {1: "married", 2: "single", 3: "other"}
+_AGES = (0, 25, 40, 62, 200)
+_AGE_NAMES = ("under 25", "25 to 39", "40 to 61", "62 and over")
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
-    """The file in `folder` as `statements` (180,000 rows), `facts` and `outcomes` (30,000 each).
+    """The file in `folder` as `statements` (180,000 rows), `facts`, `outcomes` (30,000 each) and `protected` (90,000).
 
     Days past due are 30 x the months of delay (PAY 1..8); PAY 0, -1, -2 are not late. What was due in a month is
     the bill of the month before, unknown for April. Raises DataError where file or columns are not as published.
@@ -44,7 +48,26 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     plain = {"education": "EDUCATION", "sex": "SEX", "marriage": "MARRIAGE", "age": "AGE"}
     facts = pd.DataFrame({"customer_id": customer, "date": AS_OF, **{k: raw[c] for k, c in plain.items()}, **status})
     outcomes = pd.DataFrame({"customer_id": customer, "as_of": AS_OF, "defaulted": raw[_LABEL]})
-    return {"statements": pd.concat(statements, ignore_index=True), "facts": facts, "outcomes": outcomes}
+    return {
+        "statements": pd.concat(statements, ignore_index=True),
+        "facts": facts,
+        "outcomes": outcomes,
+        "protected": protected(raw, customer),
+    }
+
+
+def protected(raw: pd.DataFrame, customer: pd.Series) -> pd.DataFrame:
+    """Sex, marriage and age as groups: codes as published, ages in bands, from 62 "elderly" (12 CFR 1002.2(o))."""
+    groups = {
+        "sex": raw["SEX"].map(_SEX).fillna("not stated"),
+        "marriage": raw["MARRIAGE"].map(_MARRIAGE).fillna("not stated"),
+        "age": pd.cut(raw["AGE"], _AGES, right=False, labels=_AGE_NAMES).astype(object).fillna("not stated"),
+    }
+    parts = [
+        pd.DataFrame({"customer_id": customer, "recorded": AS_OF, "attribute": name, "group": group})
+        for name, group in groups.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def read_published(folder: Path) -> pd.DataFrame:

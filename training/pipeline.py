@@ -19,7 +19,7 @@ from configs.settings import Product, Settings, Training
 from features import matrix
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import dataset, fit, gate, report, tune
+from training import conduct, dataset, fit, gate, report, tune
 from training.bundle import Bundle
 from training.calibrate import Calibration, Chosen, choose
 from training.dataset import Dataset, Split
@@ -101,6 +101,9 @@ def train(
         split, model, verdict, difference, certificate, describe_run(product, settings, data_digest, iso(now))
     )
     summary["scorecard"] = benchmark.to_json(scale)
+    summary |= conduct.sections(
+        product, tables, data, split, model.default_probability, model.tuned, settings, now, stage
+    )
     stage("write the bundle, log to MLflow")
     parts = _parts(product, split, model, scale, test, summary)
     signer = signing_key(settings.signing)

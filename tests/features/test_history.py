@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features import history
 from features.check import take
-from features.contracts import NEVER, TABLES, Columns, Text
+from features.contracts import JUDGING, NEVER, TABLES, Columns, Text
 from features.history import STREAMS
 
 
@@ -204,3 +204,8 @@ def test_a_loss_is_a_net_income_below_zero(net_income: float, flag: float) -> No
 def test_the_types_and_items_of_the_streams_are_those_of_the_contract() -> None:
     assert TABLES["investigations"].columns["type"].one_of == history.INVESTIGATED
     assert TABLES["questionnaires"].columns["item"].one_of == history.ASSESSED
+
+
+@pytest.mark.parametrize("name", JUDGING)
+def test_no_stream_reads_a_table_that_only_judges(name: str) -> None:
+    assert name not in {stream.table for stream in STREAMS.values()}

@@ -55,6 +55,16 @@ def test_outcomes_are_loaded_where_they_are_there_and_wanted(tmp_path: Path, shi
     assert "outcomes" not in load(open_source([str(path)]), product, outcomes=False).tables
 
 
+def test_a_table_that_only_judges_is_read_where_it_is_listed_there_and_wanted(tmp_path: Path, shipped) -> None:
+    recorded = {"customer_id": [1], "recorded": ["2023-01-31"], "attribute": ["sex"], "group": ["female"]}
+    product = shipped("bank_lending").model_copy(update={"tables": ("customers", "protected")})
+    path = folder_with(tmp_path, customers=customers())
+    assert set(loaded(path, product).tables) == {"customers"}
+    folder_with(tmp_path, protected=pd.DataFrame(recorded))
+    assert loaded(path, product).tables["protected"]["group"].to_objects().tolist() == ["female"]
+    assert "protected" not in load(open_source([str(path)]), product, outcomes=False).tables
+
+
 def test_tables_the_product_does_not_have_are_not_read(tmp_path: Path, shipped) -> None:
     path = folder_with(tmp_path, customers=customers(), statements=one_statement())
     (path / "invoices.csv").write_text("no invoices at all", encoding="utf-8")

@@ -94,6 +94,15 @@ def test_protected_columns_reach_no_table(tmp_path: Path, shipped) -> None:
     assert not {"sex", "marriage", "age"} & set(facts)
 
 
+def test_protected_attributes_stand_in_their_own_table_as_groups(tmp_path: Path) -> None:
+    table = uci_default.read(small(tmp_path))["protected"]
+    assert table[["customer_id", "recorded", "attribute", "group"]].to_numpy().tolist() == [
+        ["7", "2005-09-30", "sex", "female"],
+        ["7", "2005-09-30", "marriage", "married"],
+        ["7", "2005-09-30", "age", "under 25"],
+    ]
+
+
 @pytest.fixture(scope="module")
 def real(repository: Path, shipped) -> dict[str, Columns]:
     """The published file, read and checked."""
@@ -108,6 +117,7 @@ def test_the_real_file_has_thirty_thousand_holders_of_six_months(real: dict[str,
         "statements": 180_000,
         "facts": 30_000,
         "outcomes": 30_000,
+        "protected": 90_000,
     }
 
 
