@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from features import catalogue, matrix, outcome
 from features.catalogue import Program
 from features.contracts import Columns, Text, iso
 from features.load import categories_of
+from features.outcome import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Dataset:
     customer_id: np.ndarray
     as_of: np.ndarray
     immature: int
+    clock: Clock = field(default_factory=Clock)
 
     def __len__(self) -> int:
         return len(self.defaulted)
@@ -39,6 +41,7 @@ class Dataset:
             self.customer_id[rows],
             self.as_of[rows],
             self.immature,
+            self.clock,
         )
 
 
@@ -60,7 +63,7 @@ def assemble(product: Product, tables: Mapping[str, Columns], now: int) -> Datas
     """
     if "outcomes" not in tables:
         raise DataError(f"{product.name}: no outcomes table; training needs what became of the customers")
-    labels = outcome.matured(tables["outcomes"], product.outcome.window_months, now)
+    labels = outcome.matured(tables["outcomes"], product.outcome, now)
     _require_both_classes(labels, product, now)
     features = catalogue.product_features(product, categories_of(product, tables.get("facts")))
     program = catalogue.compile_program(features)
@@ -71,7 +74,7 @@ def assemble(product: Product, tables: Mapping[str, Columns], now: int) -> Datas
         if not kept:
             raise DataError(f"{product.name}: every feature is missing in every row; check tables and dates")
         program, values = catalogue.compile_program(kept), np.ascontiguousarray(values[:, present])
-    return Dataset(program, values, labels.defaulted, labels.customer_id, labels.as_of, labels.immature)
+    return Dataset(program, values, labels.defaulted, labels.customer_id, labels.as_of, labels.immature, labels.clock)
 
 
 def _require_both_classes(labels: outcome.Labels, product: Product, now: int) -> None:

@@ -173,6 +173,7 @@ def _summary(
             for name, part in parts.items()
         },
         "immature_outcomes": split.train.immature,
+        "outcomes": split.train.clock.to_json(),
         "params": model.tuned.params,
         "rounds": model.tuned.rounds,
         "folds_log_loss": model.tuned.log_loss,
