@@ -131,7 +131,7 @@ def study_name(split: Split, settings: Training) -> str:
     total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads"})).encode())
     total.update(np.ascontiguousarray(split.train.matrix).view(np.uint8).data)
     total.update(np.ascontiguousarray(split.train.defaulted).view(np.uint8).data)
-    total.update("\x1f".join(map(str, split.train.customer_id)).encode())  # the folds are by customer
+    total.update("\x1f".join(map(str, split.train.kin())).encode())  # the folds are by customer and group
     return total.hexdigest()[:24]
 
 
