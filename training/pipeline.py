@@ -19,7 +19,7 @@ from configs.settings import Product, Settings, Training
 from features import matrix
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import dataset, fit, gate, report, tune
+from training import dataset, fit, gate, leakage, report, tune
 from training.bundle import Bundle
 from training.calibrate import Calibration, platt
 from training.dataset import Dataset, Split
@@ -77,6 +77,7 @@ def train(
     data = dataset.assemble(product, tables, now)
     split = dataset.split(data, settings.training)
     data_digest = dataset.digest(tables)
+    leaks = leakage.inspect(split, tables, settings.training.seed, settings.training.threads)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
     model = make(split, settings.training, settings.stores.studies, study_name(split, settings.training), progress)
     stage(f"validate on {len(split.test):,} rows")
@@ -85,7 +86,10 @@ def train(
     test = validate(default_probability, split.test.defaulted, scale)
     difference = against(champion, split.test, tables, default_probability)
     verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate)
-    summary = _summary(split, model, verdict, difference, describe_run(product, settings, data_digest, iso(now)))
+    summary = {
+        **_summary(split, model, verdict, difference, describe_run(product, settings, data_digest, iso(now))),
+        "leakage": [finding.to_json() for finding in leaks],
+    }
     stage("write the bundle, log to MLflow")
     parts = _parts(product, split, model, scale, test, summary)
     folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now))
