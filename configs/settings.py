@@ -74,11 +74,14 @@ class Training(Frozen):
 
     seed: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=0)]
+    workers: Count
     folds: Annotated[int, Field(ge=2, le=20)]
     trials: Count
     timeout_seconds: Positive
     max_rounds: Count
     early_stopping_rounds: Count
+    maximum_leaves: Annotated[int, Field(ge=100)]
+    stability_weight: Annotated[float, Field(ge=0)]
     test_share: Annotated[float, Field(gt=0, lt=0.9)]
     out_of_time_share: Annotated[float, Field(gt=0, lt=0.9)]
     calibration_share: Annotated[float, Field(gt=0, lt=0.9)]

@@ -79,7 +79,9 @@ def train(
     data_digest = dataset.digest(tables)
     leaks = leakage.inspect(split, tables, settings.training.seed, settings.training.threads)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
-    model = make(split, settings.training, settings.stores.studies, study_name(split, settings.training), progress)
+    family = f"{product.name} {split.train.program.digest}"
+    name = study_name(split, settings.training)
+    model = make(split, settings.training, settings.stores.studies, name, progress, family)
     stage(f"validate on {len(split.test):,} rows")
     scale = make_scale(product.scaling, product.grades)
     default_probability = model.default_probability(split.test.matrix)
@@ -113,9 +115,11 @@ def train(
     return Outcome(made, test, verdict, difference, run_id, page_path)
 
 
-def make(split: Split, settings: Training, storage: str, name: str, progress: tune.Progress) -> Model:
+def make(
+    split: Split, settings: Training, storage: str, name: str, progress: tune.Progress, family: str | None = None
+) -> Model:
     """Tune and fit on the training rows, calibrate on rows neither of them saw."""
-    tuned = tune.search(split.train, settings, storage, name, progress)
+    tuned = tune.search(split.train, settings, storage, name, progress, family)
     booster = fit.fit(
         split.train.matrix,
         split.train.defaulted,
@@ -132,7 +136,7 @@ def make(split: Split, settings: Training, storage: str, name: str, progress: tu
 def study_name(split: Split, settings: Training) -> str:
     """A name that only the same rows, program and settings share: a rerun resumes, anything else starts afresh."""
     total = hashlib.sha256(split.train.program.digest.encode())
-    total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads"})).encode())
+    total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads", "workers"})).encode())
     total.update(np.ascontiguousarray(split.train.matrix).view(np.uint8).data)
     total.update(np.ascontiguousarray(split.train.defaulted).view(np.uint8).data)
     total.update("\x1f".join(map(str, split.train.kin())).encode())  # the folds are by customer and group
@@ -182,6 +186,7 @@ def _summary(
         "rounds": model.tuned.rounds,
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
+        "started_from": model.tuned.started_from,
         "gate": verdict.to_json(),
         "auc_against_champion": asdict(difference) if difference else None,
     }
