@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import entr, xlogy
 
 from configs.settings import Training
+from features.declaration import Feature
 from training.dataset import Dataset, customer_draw
 from training.fit import fixed_parameters, raw_score, to_lightgbm
 
@@ -30,31 +31,48 @@ class Judged:
     raw_score: np.ndarray | None
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the tuner needs of a dataset, fit to be sent to another process."""
+
+    features: tuple[Feature, ...]
+    matrix: np.ndarray
+    defaulted: np.ndarray
+    kin: np.ndarray
+    as_of: np.ndarray
+
+    @classmethod
+    def of(cls, data: Dataset) -> Rows:
+        """All rows of `data`."""
+        return cls(data.program.features, data.matrix, data.defaulted, data.kin(), data.as_of)
+
+    def __len__(self) -> int:
+        return len(self.defaulted)
+
+
 class Folds:
     """The rows the tuner may see, in folds by customer and group, each a pair of LightGBM datasets."""
 
-    def __init__(self, data: Dataset, settings: Training) -> None:
+    def __init__(self, data: Rows, settings: Training) -> None:
         self.settings = settings
-        self.features = data.program.features
-        self.rows = len(data)
-        self._matrix, self._defaulted = data.matrix, data.defaulted
+        self._data = data
         self._period = periods(data.as_of, data.defaulted)
         cores = settings.threads or os.cpu_count() or 1
         # A fold to each core: threads inside a small tree wait for each other longer than they work.
         self._side_by_side = min(cores, settings.folds)
-        self._fixed = fixed_parameters(self.features, settings.seed, cores // self._side_by_side)
-        fold = fold_of(data.kin(), data.defaulted, settings.folds, settings.seed)
+        self._fixed = fixed_parameters(data.features, settings.seed, cores // self._side_by_side)
+        fold = fold_of(data.kin, data.defaulted, settings.folds, settings.seed)
         self.judged_rows = [np.flatnonzero(fold == number) for number in range(settings.folds)]
         self.pairs = [self._pair(data, fold, number) for number in range(settings.folds)]
 
-    def _pair(self, data: Dataset, fold: np.ndarray, number: int) -> tuple[lgb.Dataset, lgb.Dataset]:
+    def _pair(self, data: Rows, fold: np.ndarray, number: int) -> tuple[lgb.Dataset, lgb.Dataset]:
         learn, judge = np.flatnonzero(fold != number), self.judged_rows[number]
-        learned = to_lightgbm(data.matrix[learn], data.defaulted[learn], self.features)
-        judged = to_lightgbm(data.matrix[judge], data.defaulted[judge], self.features, learned)
+        learned = to_lightgbm(data.matrix[learn], data.defaulted[learn], data.features)
+        judged = to_lightgbm(data.matrix[judge], data.defaulted[judge], data.features, learned)
         return learned.construct(), judged.construct()
 
     def judge(self, params: Mapping[str, Any]) -> Generator[Judged, None, None]:
-        """Fold by fold, in order, the same numbers with any number of threads; closed early, it leaves the rest.
+        """Fold by fold, in order, the same trees with any number of threads; closed early, it leaves the rest.
 
         Trees are as many as the settings allow of that many leaves: no model is larger than reasons can bear.
         """
@@ -83,7 +101,7 @@ class Folds:
             valid_sets=[judged],
             callbacks=[lgb.early_stopping(self.settings.early_stopping_rounds, verbose=False), leaves_when_told],
         )
-        rows = self._matrix[self.judged_rows[number]] if self.judges_time else None
+        rows = self._data.matrix[self.judged_rows[number]] if self.judges_time else None
         return Judged(
             float(booster.best_score["valid_0"]["binary_logloss"]),
             int(booster.best_iteration),
@@ -99,10 +117,10 @@ class Folds:
         """The spread over time of the log-losses of all folds; 0 where time does not count."""
         if not self.judges_time:
             return 0.0
-        score = np.empty(self.rows)
+        score = np.empty(len(self._data))
         for rows, fold in zip(self.judged_rows, judged, strict=True):
             score[rows] = fold.raw_score
-        return spread_over_time(score, self._defaulted, self._period)
+        return spread_over_time(score, self._data.defaulted, self._period)
 
 
 class _Left(Exception):
@@ -148,7 +166,9 @@ def spread_over_time(raw_score: np.ndarray, defaulted: np.ndarray, period: np.nd
     rows = np.bincount(period)
     share = np.bincount(period, defaulted) / rows
     entropy = entr(share) + entr(1 - share)
-    relative = np.bincount(period, loss) / rows / np.maximum(entropy, np.finfo(float).tiny)
+    told = entropy > 0  # of a period without defaults there is nothing to foretell
+    relative = np.bincount(period, loss)[told] / rows[told] / entropy[told]
+    rows = rows[told]
     mean = float(np.average(relative, weights=rows))
     base = float(defaulted.mean())
     return float(

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from configs.errors import ConfigError, Refusal
 from configs.settings import Training
 from training.dataset import Dataset
-from training.folds import Folds, Judged
+from training.folds import Folds, Judged, Rows
 
 Progress = Callable[[int, int, float], None]
 """Called after each trial with (trials done, trials wanted, best objective so far)."""
@@ -71,13 +71,14 @@ def search(
     if settings.workers > 1 and ":memory:" in storage:
         raise ConfigError(f"training.workers = {settings.workers}: processes cannot share {storage}; name a file")
     deadline = time.monotonic() + settings.timeout_seconds
+    rows = Rows.of(data)
     with _quiet():
         study = _study(storage, study_name, settings.workers > 1)
-        starts = _starts(study, data, family)
+        starts = _starts(study, rows, family)
         if settings.workers > 1 and _finished(study) < settings.trials:
-            _share(study, starts, data, settings, (storage, study_name), progress, deadline)
+            _share(study, starts, rows, settings, (storage, study_name), progress, deadline)
         if _finished(study) < settings.trials:
-            _alone(study, starts, data, settings, progress, deadline)
+            _alone(study, starts, rows, settings, progress, deadline)
     if np.isnan(_best(study)):
         raise Refusal(f"no trial finished within {settings.timeout_seconds:g} s; raise training.timeout_seconds")
     best = study.best_trial
@@ -113,7 +114,7 @@ def _study(storage: str, name: str, shared: bool) -> optuna.Study:
     return study
 
 
-def _starts(study: optuna.Study, data: Dataset, family: str | None) -> list[dict[str, Any]]:
+def _starts(study: optuna.Study, data: Rows, family: str | None) -> list[dict[str, Any]]:
     """The parameters tried first: those known to be good, and the best of the newest earlier study of the family.
 
     The study remembers where they came from, so a rerun starts from the same.
@@ -147,7 +148,7 @@ def _origin(study: optuna.Study, family: str) -> dict[str, Any] | None:
 def _alone(
     study: optuna.Study,
     starts: list[dict[str, Any]],
-    data: Dataset,
+    data: Rows,
     settings: Training,
     progress: Progress,
     deadline: float,
@@ -172,7 +173,7 @@ def _one_trial(study: optuna.Study, objective: _Objective, seed: int) -> None:
 def _share(
     study: optuna.Study,
     starts: list[dict[str, Any]],
-    data: Dataset,
+    data: Rows,
     settings: Training,
     place: tuple[str, str],
     progress: Progress,
@@ -204,7 +205,7 @@ def _share(
             worker.join()
 
 
-def _work(data: Dataset, settings: Training, storage: str, study_name: str, number: int, parent: int) -> None:
+def _work(data: Rows, settings: Training, storage: str, study_name: str, number: int, parent: int) -> None:
     """What one process does: trials while the study needs more than are done or in hand, and its parent lives."""
     deadline = time.monotonic() + settings.timeout_seconds
     with _quiet():
@@ -243,7 +244,7 @@ def _record(study: optuna.Study) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _largest_minimum(data: Dataset) -> int:
+def _largest_minimum(data: Rows) -> int:
     """The most rows a leaf may be asked to hold: few rows cannot fill large leaves."""
     return max(5, min(300, len(data) // 30))
 
@@ -251,7 +252,7 @@ def _largest_minimum(data: Dataset) -> int:
 class _Objective:
     """Mean log-loss over the folds, and what its spread over time costs."""
 
-    def __init__(self, data: Dataset, settings: Training) -> None:
+    def __init__(self, data: Rows, settings: Training) -> None:
         self.folds = Folds(data, settings)
         self.weight = settings.stability_weight
         self.shared = settings.workers > 1

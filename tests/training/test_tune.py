@@ -19,7 +19,7 @@ from configs.errors import ConfigError, Refusal
 from configs.settings import Settings, Training
 from training import tune
 from training.dataset import Dataset
-from training.folds import Folds
+from training.folds import Folds, Rows
 from training.tune import Tuned, search
 
 TRIALS = 6
@@ -184,12 +184,12 @@ def test_a_study_killed_in_its_first_trial_still_starts_from_the_known_good_one(
 
 
 def test_no_customer_is_on_both_sides_of_a_fold(data: Dataset, quick: Training) -> None:
-    for learned, judged in Folds(data, quick).pairs:
+    for learned, judged in Folds(Rows.of(data), quick).pairs:
         assert not set(_customers(data, learned.get_data())) & set(_customers(data, judged.get_data()))
 
 
 def test_the_folds_judge_every_row_once(data: Dataset, quick: Training) -> None:
-    folds = Folds(data, quick).pairs
+    folds = Folds(Rows.of(data), quick).pairs
     judged = np.concatenate([judged.get_data() for _, judged in folds])
     assert sorted(map(bytes, judged)) == sorted(map(bytes, data.matrix))
 
@@ -241,7 +241,7 @@ def test_the_losses_are_those_of_trees_trained_without_the_judged_rows(data: Dat
     rng = np.random.default_rng(1)
     noise = data.take(np.arange(len(data)))
     noise.defaulted[:] = rng.random(len(data)) < 0.5
-    objective = tune._Objective(noise, quick)
+    objective = tune._Objective(Rows.of(noise), quick)
     study = optuna.create_study(direction="minimize")
     study.optimize(objective, n_trials=3)
     assert study.best_value > np.log(2) - 0.02
@@ -319,27 +319,33 @@ def test_a_study_whose_workers_are_all_killed_is_finished_by_the_one_that_asked(
     assert states.count("complete") + states.count("pruned") == TRIALS
 
 
-def _dies(data: Dataset, settings: Training, storage: str, study_name: str, number: int, parent: int) -> None:
+def shared(url: str) -> optuna.Study:
+    with tune._quiet():
+        return tune._study(url, "study", shared=True)
+
+
+def _dies(data: Rows, settings: Training, storage: str, study_name: str, number: int, parent: int) -> None:
     """A worker that is killed in its first trial."""
-    tune._study(storage, study_name, shared=True).ask()
+    shared(storage).ask()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_whose_parent_is_gone_takes_no_further_trial(data: Dataset, quick: Training, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/optuna.db"
-    tune._work(data, quick, url, "study", 0, parent=-1)
-    assert tune._study(url, "study", shared=True).trials == []
+    tune._work(Rows.of(data), quick, url, "study", 0, parent=-1)
+    assert shared(url).trials == []
 
 
 def test_a_trial_whose_process_fell_silent_is_run_again(
     data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/optuna.db"
-    study = tune._study(url, "study", shared=True)
-    lost = study.ask({"num_leaves": optuna.distributions.IntDistribution(4, 40, log=True)})
+    study = shared(url)
+    plain = optuna.load_study(study_name="study", storage=url)
+    lost = plain.ask({"num_leaves": optuna.distributions.IntDistribution(4, 40, log=True)})
     study._storage.record_heartbeat(lost._trial_id)
     monkeypatch.setattr(type(study._storage), "_get_stale_trial_ids", lambda *_: _stale(study))
-    tune._work(data, quick.model_copy(update={"trials": 2}), url, "study", 0, os.getppid())
+    tune._work(Rows.of(data), quick.model_copy(update={"trials": 2}), url, "study", 0, os.getppid())
     trials = study.trials
     assert trials[0].state.name == "FAIL"
     again = next(trial for trial in trials if trial.system_attrs.get("failed_trial") == 0)
