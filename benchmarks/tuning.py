@@ -30,7 +30,6 @@ from sklearn.model_selection import PredefinedSplit, cross_val_score
 
 from benchmarks.common import keep
 from configs.settings import Training, load_product, load_settings
-from features import uci_default  # noqa: F401  (the reader of the product)
 from features.contracts import to_day
 from features.load import load
 from features.sources import open_source
