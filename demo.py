@@ -198,7 +198,7 @@ def _watch(
     labels = None
     if months is not None:
         tables = _tables(story, months)
-        labels = outcome.matured(tables["outcomes"], story.product.outcome.window_months, now)
+        labels = outcome.matured(tables["outcomes"], story.product.outcome, now)
     stage = Console(f"{story.product.name}: ").stage
     report = watch.run(window, story.first.bundle, labels, settings, now, evidently, stage)
     watch.record(report, ledger, utc_now())

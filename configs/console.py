@@ -58,8 +58,12 @@ class Console:
 def read_settings(arguments: Arguments) -> Settings:
     overrides: dict[str, Any] = {}
     for section in ("training", "serving"):
-        given = {key: getattr(arguments, key) for key in ("trials", "seed", "port", "host") if hasattr(arguments, key)}
-        known = {"training": ("trials", "seed"), "serving": ("port", "host")}[section]
+        given = {
+            key: getattr(arguments, key)
+            for key in ("trials", "seed", "workers", "port", "host")
+            if hasattr(arguments, key)
+        }
+        known = {"training": ("trials", "seed", "workers"), "serving": ("port", "host")}[section]
         overrides[section] = {key: given[key] for key in known if given.get(key) is not None}
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)

@@ -84,11 +84,14 @@ class Training(Frozen):
 
     seed: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=0)]
+    workers: Count
     folds: Annotated[int, Field(ge=2, le=20)]
     trials: Count
     timeout_seconds: Positive
     max_rounds: Count
     early_stopping_rounds: Count
+    maximum_leaves: Annotated[int, Field(ge=100)]
+    stability_weight: Annotated[float, Field(ge=0)]
     test_share: Annotated[float, Field(gt=0, lt=0.9)]
     out_of_time_share: Annotated[float, Field(gt=0, lt=0.9)]
     calibration_share: Annotated[float, Field(gt=0, lt=0.9)]
@@ -193,10 +196,26 @@ class Settings(Frozen):
 
 
 class Outcome(Frozen):
-    """The definition of default: what counts as bad, and when we may know it."""
+    """The definition of default: what counts as bad, and when we may know it.
+
+    Past due by `days_past_due` or more is a default if the amount exceeds both thresholds of materiality. A default
+    lasts until `probation_months` after its cure. Past due by `indeterminate_days_past_due` or more, but not in
+    default, is neither good nor bad.
+    """
 
     window_months: Count
     days_past_due: Count
+    materiality_amount: Annotated[float, Field(ge=0)] = 0.0
+    materiality_share: Share = 0.0
+    probation_months: Annotated[int, Field(ge=0)] = 0
+    indeterminate_days_past_due: Count | None = None
+
+    @model_validator(mode="after")
+    def _band_lies_below_default(self) -> Outcome:
+        band = self.indeterminate_days_past_due
+        if band is not None and band >= self.days_past_due:
+            raise ValueError(f"indeterminate_days_past_due {band} must lie below days_past_due {self.days_past_due}")
+        return self
 
 
 class Calibration(Frozen):

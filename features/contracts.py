@@ -192,7 +192,8 @@ TABLES: dict[str, Table] = {
                 "defaulted": Column("number", missing=False, low=0, high=1, whole=True),
                 "observed_until": Column("date", required=False),
                 "defaulted_on": Column("date", required=False),
-                **dict.fromkeys(("days_past_due_max", "ead", "loss"), _OPTIONAL_NOT_NEGATIVE),
+                "cured_on": Column("date", required=False),
+                **dict.fromkeys(("days_past_due_max", "amount_past_due", "ead", "loss"), _OPTIONAL_NOT_NEGATIVE),
             },
         ),
         Table(

@@ -247,7 +247,10 @@ writes such a product file for a flat table.
 - `outcomes`, `protected` and `declined` judge a model and never feed one: no feature reads them, and a book is
   scored without them. The latter two are listed under `tables` by a product that has them (`docs/fairness.md`).
 - `outcomes.defaulted` is 1 where the customer went bad within the product's window (`[outcome]` in the product
-  file)."""
+  file).
+- Where `outcomes` tells more, the product's definition decides: `days_past_due_max` of its `days_past_due` or more is
+  a default unless `amount_past_due` stays within a threshold of materiality; `defaulted_on` inside the window is a
+  default though cured; one on or before as_of, or in probation after `cured_on`, leaves the row out."""
 _FEATURES_HEAD = """# The features
 
 Written by `creditloop features document` from the declarations themselves: {count} features. The last column is

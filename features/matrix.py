@@ -103,7 +103,8 @@ def window_starts(as_of: np.ndarray, months: tuple[int, ...]) -> np.ndarray:
     if len(as_of) == 1:
         return np.array([_starts_of(int(as_of[0]), months)], np.int32).T
     days, place = np.unique(as_of, return_inverse=True)
-    return np.ascontiguousarray(np.array([_starts_of(int(day), months) for day in days], np.int32).T[:, place])
+    starts = np.array([_starts_of(int(day), months) for day in days], np.int32).reshape(-1, len(months))
+    return np.ascontiguousarray(starts.T[:, place])
 
 
 @lru_cache(maxsize=4096)

@@ -51,7 +51,7 @@ def _monitor(arguments: Arguments) -> int:
     labels = None
     if "outcomes" in tables:
         now = today() if arguments.now is None else arguments.now
-        labels = outcome.matured(tables["outcomes"], product.outcome.window_months, now)
+        labels = outcome.matured(tables["outcomes"], product.outcome, now)
     if arguments.ledger or not tables:
         since = -(2**31) if arguments.since is None else arguments.since
         window = windows.from_ledger(ledger, bundle, since, as_of)

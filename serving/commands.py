@@ -40,6 +40,7 @@ def add_training(commands: Any) -> None:
     train.add_argument("--name", help="with --csv: the product's name (default: the file's)")
     train.add_argument("--now", type=day, metavar="DATE", help="what had matured by then trains (default: today)")
     train.add_argument("--trials", type=at_least(1), help="of the tuner (default: settings)")
+    train.add_argument("--workers", type=at_least(1), help="processes that tune together (default: settings)")
     train.add_argument("--seed", type=at_least(0), help="of everything random (default: settings)")
     models = add_group(commands, "models", "list model versions, make one the champion")
     listed = add_command(models, "list", _models_list, "all versions; * marks the champion")

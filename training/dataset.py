@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from configs.errors import DataError
 from configs.settings import Product, Training
@@ -14,11 +15,15 @@ from features import catalogue, matrix, outcome
 from features.catalogue import Program
 from features.contracts import Columns, Text, iso
 from features.load import categories_of
+from features.outcome import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One row per matured (customer, as_of): `matrix` (rows, features) float64, `defaulted` (rows,) 0 or 1."""
+    """One row per matured (customer, as_of): `matrix` (rows, features) float64, `defaulted` (rows,) 0 or 1.
+
+    `group` (rows,) names the customers that belong together; without it each stands alone.
+    """
 
     program: Program
     matrix: np.ndarray
@@ -26,9 +31,15 @@ class Dataset:
     customer_id: np.ndarray
     as_of: np.ndarray
     immature: int
+    clock: Clock = field(default_factory=Clock)
+    group: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.defaulted)
+
+    def kin(self) -> np.ndarray:
+        """What must stay on one side of every split, (rows,) str: the group where there is one, else the customer."""
+        return self.customer_id if self.group is None else np.where(self.group == "", self.customer_id, self.group)
 
     def take(self, rows: np.ndarray) -> Dataset:
         """The dataset of these rows."""
@@ -39,12 +50,14 @@ class Dataset:
             self.customer_id[rows],
             self.as_of[rows],
             self.immature,
+            self.clock,
+            None if self.group is None else self.group[rows],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Three datasets that share no customer; `by_time`: the test lies later than the other two."""
+    """Three datasets that share no customer and no group; `by_time`: the test lies later than the other two."""
 
     train: Dataset
     calibrate: Dataset
@@ -60,7 +73,7 @@ def assemble(product: Product, tables: Mapping[str, Columns], now: int) -> Datas
     """
     if "outcomes" not in tables:
         raise DataError(f"{product.name}: no outcomes table; training needs what became of the customers")
-    labels = outcome.matured(tables["outcomes"], product.outcome.window_months, now)
+    labels = outcome.matured(tables["outcomes"], product.outcome, now)
     _require_both_classes(labels, product, now)
     features = catalogue.product_features(product, categories_of(product, tables.get("facts")))
     program = catalogue.compile_program(features)
@@ -71,7 +84,28 @@ def assemble(product: Product, tables: Mapping[str, Columns], now: int) -> Datas
         if not kept:
             raise DataError(f"{product.name}: every feature is missing in every row; check tables and dates")
         program, values = catalogue.compile_program(kept), np.ascontiguousarray(values[:, present])
-    return Dataset(program, values, labels.defaulted, labels.customer_id, labels.as_of, labels.immature)
+    return Dataset(
+        program,
+        values,
+        labels.defaulted,
+        labels.customer_id,
+        labels.as_of,
+        labels.immature,
+        labels.clock,
+        groups(labels.customer_id, tables["customers"], now) if "customers" in tables else None,
+    )
+
+
+def groups(customer_id: np.ndarray, customers: Columns, now: int) -> np.ndarray:
+    """The group each customer was last known to belong to at `now`, (rows,) str; empty where it has none.
+
+    The newest for all its rows: by the group of each as_of, a customer that moved would stand on two sides.
+    """
+    known = np.flatnonzero(customers["known_time"] <= now)
+    order = known[np.argsort(customers["known_time"][known], kind="stable")]
+    rows = pd.Series(customers["group_id"].take(order).to_objects(), customers["customer_id"].take(order).to_objects())
+    newest = rows[~rows.index.duplicated(keep="last")]
+    return np.asarray(newest.reindex(customer_id).fillna(""), object)
 
 
 def _require_both_classes(labels: outcome.Labels, product: Product, now: int) -> None:
@@ -89,13 +123,13 @@ def _require_both_classes(labels: outcome.Labels, product: Product, now: int) ->
 
 
 def split(data: Dataset, settings: Training) -> Split:
-    """By customer always, by time where there are at least four dates.
+    """By customer (of a group: all its customers together) always, by time where there are at least four dates.
 
-    A customer's side depends on its id and the seed alone, so it stays there when data grow, and a champion was
-    never taught by a row that judges its challenger. With dates, the test takes the latest of them. Raises
-    DataError where a part has fewer defaults than a model can be judged by.
+    A customer's side depends on its id (or its group's) and the seed alone, so it stays there when data grow, and a
+    champion was never taught by a row that judges its challenger. With dates, the test takes the latest of them.
+    Raises DataError where a part has fewer defaults than a model can be judged by.
     """
-    draw = customer_draw(data.customer_id, settings.seed)
+    draw = customer_draw(data.kin(), settings.seed)
     dates = np.unique(data.as_of)
     by_time = len(dates) >= 4
     is_test = draw < settings.test_share

@@ -19,7 +19,7 @@ from configs.settings import Product, Settings, Training
 from features import matrix
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import conduct, dataset, fit, gate, report, tune
+from training import conduct, dataset, fit, gate, leakage, report, tune
 from training.bundle import Bundle
 from training.calibrate import Calibration, Chosen, choose
 from training.dataset import Dataset, Split
@@ -85,10 +85,12 @@ def train(
     data = dataset.assemble(product, tables, now)
     split = dataset.split(data, settings.training)
     data_digest = dataset.digest(tables)
+    leaks = leakage.inspect(split, tables, settings.training.seed, settings.training.threads)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
+    family = f"{product.name} {split.train.program.digest}"
     name = study_name(split, settings.training)
     long_run = product.calibration.long_run_default_rate
-    model = make(split, settings.training, settings.stores.studies, name, progress, long_run)
+    model = make(split, settings.training, settings.stores.studies, name, progress, long_run, family)
     stage(f"validate on {len(split.test):,} rows")
     scale = make_scale(product.scaling, product.grades)
     default_probability = model.default_probability(split.test.matrix)
@@ -101,6 +103,7 @@ def train(
         split, model, verdict, difference, certificate, describe_run(product, settings, data_digest, iso(now))
     )
     summary["scorecard"] = benchmark.to_json(scale)
+    summary["leakage"] = [finding.to_json() for finding in leaks]
     summary |= conduct.sections(
         product, tables, data, split, model.default_probability, model.tuned, settings, now, stage
     )
@@ -135,9 +138,10 @@ def make(
     name: str,
     progress: tune.Progress,
     long_run_default_rate: float | None = None,
+    family: str | None = None,
 ) -> Model:
     """Tune and fit on the training rows, calibrate on rows neither of them saw."""
-    tuned = tune.search(split.train, settings, storage, name, progress)
+    tuned = tune.search(split.train, settings, storage, name, progress, family)
     booster = fit.fit(
         split.train.matrix,
         split.train.defaulted,
@@ -157,10 +161,10 @@ def make(
 def study_name(split: Split, settings: Training) -> str:
     """A name that only the same rows, program and settings share: a rerun resumes, anything else starts afresh."""
     total = hashlib.sha256(split.train.program.digest.encode())
-    total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads"})).encode())
+    total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads", "workers"})).encode())
     total.update(np.ascontiguousarray(split.train.matrix).view(np.uint8).data)
     total.update(np.ascontiguousarray(split.train.defaulted).view(np.uint8).data)
-    total.update("\x1f".join(map(str, split.train.customer_id)).encode())  # the folds are by customer
+    total.update("\x1f".join(map(str, split.train.kin())).encode())  # the folds are by customer and group
     return total.hexdigest()[:24]
 
 
@@ -207,10 +211,12 @@ def _summary(
             for name, part in parts.items()
         },
         "immature_outcomes": split.train.immature,
+        "outcomes": split.train.clock.to_json(),
         "params": model.tuned.params,
         "rounds": model.tuned.rounds,
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
+        "started_from": model.tuned.started_from,
         "gate": verdict.to_json(),
         "calibration": model.chosen.to_json(),
         "monotone": certificate.to_json(),

@@ -10,6 +10,7 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import logging
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from mlflow.entities import Metric, Param
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from configs.settings import Settings
 from training.bundle import Bundle
@@ -52,9 +55,7 @@ def register(bundle: Bundle, run: Run, settings: Settings) -> str:
     with mlflow.start_run(experiment_id=experiment, run_name=bundle.version) as active:
         mlflow.log_params({key: str(value)[:500] for key, value in run.params.items()})
         mlflow.log_metrics({key: value for key, value in run.metrics.items() if np.isfinite(value)})
-        for number, trial in enumerate(run.trials):
-            if trial["log_loss"] is not None:
-                mlflow.log_metric("trial_log_loss", trial["log_loss"], step=number)
+        _log_trials(run.trials, experiment, str(active.info.run_id))
         mlflow.log_table(pd.DataFrame(list(run.trials)).astype(object), "trials.json")
         for name, figure in run.figures.items():
             mlflow.log_figure(figure, f"plots/{name}.png")
@@ -77,6 +78,34 @@ def _experiment(product: str, home: Path) -> str:
     if found:
         return str(found.experiment_id)
     return mlflow.create_experiment(product, artifact_location=(home / "mlflow-artifacts" / product).as_uri())
+
+
+def _log_trials(trials: tuple[Mapping[str, Any], ...], experiment: str, parent: str) -> None:
+    """A child run for each trial, and their log-losses as a curve of the parent: in batches, for each call costs.
+
+    MLflow knows no state `pruned`: such a run ends as killed, with the state as a tag. A trial whose process died, or
+    that failed, ends as failed.
+    """
+    client = MlflowClient()
+    moment = int(time.time() * 1000)
+    curve = [
+        Metric("trial_log_loss", trial["log_loss"], moment, trial["number"])
+        for trial in trials
+        if trial["log_loss"] is not None
+    ]
+    client.log_batch(parent, metrics=curve)
+    for trial in trials:
+        number, state = trial["number"], trial["state"]
+        tags = {MLFLOW_PARENT_RUN_ID: parent, "trial": str(number), "state": state}
+        child = client.create_run(experiment, moment + number, tags, f"trial {number}").info.run_id
+        told = {key: value for key, value in trial.items() if key not in ("number", "state") and value is not None}
+        measured = [Metric(key, told.pop(key), moment, 0) for key in _MEASURED if key in told]
+        client.log_batch(child, metrics=measured, params=[Param(key, str(value)) for key, value in told.items()])
+        client.set_terminated(child, _ENDED.get(state, "FAILED"))
+
+
+_MEASURED = ("log_loss", "spread", "rounds")
+_ENDED = {"complete": "FINISHED", "pruned": "KILLED"}
 
 
 def _log_model(bundle: Bundle) -> str:

@@ -114,7 +114,7 @@ def tables_with(world: World) -> Callable[..., dict[str, Columns]]:
 def labels_of(world: World) -> Callable[[dict[str, Columns]], Labels]:
     """The outcomes that have matured a year after the watched month."""
     now = day_of(world.portfolio, WATCHED + 12)
-    return lambda tables: outcome.matured(tables["outcomes"], world.product.outcome.window_months, now)
+    return lambda tables: outcome.matured(tables["outcomes"], world.product.outcome, now)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from features import matrix
 from features.check import take
 from features.contracts import Columns, Text
 from features.flat import FlatTable, read_flat
-from training.dataset import Dataset, assemble, customer_draw, digest, split
+from training.dataset import Dataset, assemble, customer_draw, digest, groups, split
 
 NO_DAY = 0  # of a flat table without dates
 
@@ -114,6 +114,61 @@ def test_the_order_of_the_rows_moves_nobody(numbers: Callable[..., Dataset], tra
 def test_another_seed_draws_other_customers(numbers: Callable[..., Dataset], training: Training) -> None:
     data = rows_of(1, 200, numbers)
     assert sides(data, training) != sides(data, training.model_copy(update={"seed": 8}))
+
+
+def grouped(data: Dataset, size: int) -> Dataset:
+    """Every second customer belongs to a group of `size` customers, the others to none."""
+    number = np.array([int(name[1:]) for name in data.customer_id])
+    names = np.array([f"g{i // (2 * size)}" if i % 2 else "" for i in number], object)
+    return dataclasses.replace(data, group=names)
+
+
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 6), dates=st.integers(1, 6))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_group_is_in_two_parts(
+    numbers: Callable[..., Dataset], training: Training, seed: int, size: int, dates: int
+) -> None:
+    data = grouped(rows_of(dates, 400, numbers), size)
+    parts = split(data, training.model_copy(update={"seed": seed}))
+    for of in (lambda part: set(part.group) - {""}, lambda part: set(part.customer_id)):
+        found = [of(part) for part in (parts.train, parts.calibrate, parts.test)]
+        assert sum(map(len, found)) == len(set.union(*found))
+
+
+def test_a_customer_without_a_group_keeps_the_side_of_its_own_id(
+    numbers: Callable[..., Dataset], training: Training
+) -> None:
+    data = rows_of(1, 400, numbers)
+    alone = {name: set(customers) for name, customers in sides(data, training).items()}
+    for name, customers in sides(grouped(data, 3), training).items():
+        assert {c for c in customers if int(c[1:]) % 2 == 0} <= alone[name]
+
+
+def test_a_group_stays_on_its_side_when_it_grows(numbers: Callable[..., Dataset], training: Training) -> None:
+    small, large = (grouped(rows_of(1, customers, numbers), 5) for customers in (300, 450))
+    before, after = sides(small, training), sides(large, training)
+    for name, customers in before.items():
+        assert customers <= after[name]
+
+
+def test_a_customer_belongs_to_the_group_it_was_last_known_in() -> None:
+    table: Columns = {
+        "customer_id": Text.of(["a", "a", "b", "c", "a"]),
+        "group_id": Text.of(["old", "new", None, "one", "later"]),
+        "known_time": np.array([10, 20, 10, 10, 40], np.int32),
+    }
+    asked = np.array(["c", "a", "b", "a", "unknown"], object)
+    assert groups(asked, table, 30).tolist() == ["one", "new", "", "new", ""]
+    assert groups(asked, table, 15).tolist() == ["one", "old", "", "old", ""]
+
+
+def test_the_groups_of_a_lender_reach_its_dataset(lender: Any) -> None:
+    customers = lender.tables["customers"]
+    named = Text.of([f"g{code // 3}" for code in customers["customer_id"].codes])
+    tables = {**lender.tables, "customers": {**customers, "group_id": named}}
+    data = assemble(lender.product, tables, lender.now)
+    own = dict(zip(customers["customer_id"].to_objects(), named.to_objects(), strict=True))
+    assert data.kin().tolist() == [own[customer] for customer in data.customer_id]
 
 
 def test_each_row_keeps_its_own_label_and_date(numbers: Callable[..., Dataset], training: Training) -> None:

@@ -39,7 +39,8 @@ def told(passed: bool = True) -> registry.Run:
     trials = (
         {"number": 0, "state": "complete", "log_loss": 0.31, "num_leaves": 12},
         {"number": 1, "state": "pruned", "log_loss": None, "num_leaves": 30},
-        {"number": 2, "state": "complete", "log_loss": 0.29, "num_leaves": 7},
+        {"number": 2, "state": "complete", "log_loss": 0.29, "num_leaves": 7, "rounds": 120},
+        {"number": 3, "state": "running", "log_loss": None, "num_leaves": 9},
     )
     return registry.Run(
         params={"num_leaves": 7, "long": "x" * 9000},
@@ -101,10 +102,36 @@ def test_complete_trials_are_a_curve(run_id: str, run: Any, client: MlflowClient
     assert sorted((point.step, point.value) for point in curve) == [(0, 0.31), (2, 0.29)]
 
 
+@pytest.fixture
+def children(run_id: str, run: Any, client: MlflowClient) -> list[Any]:
+    found = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
+    return sorted(found, key=lambda child: int(child.data.tags["trial"]))
+
+
+def test_each_trial_is_a_child_of_the_run(children: list[Any]) -> None:
+    assert [child.info.run_name for child in children] == ["trial 0", "trial 1", "trial 2", "trial 3"]
+    assert [child.data.params["num_leaves"] for child in children] == ["12", "30", "7", "9"]
+
+
+def test_a_pruned_trial_has_ended_as_pruned_and_one_whose_process_died_as_failed(children: list[Any]) -> None:
+    ended = [(child.info.status, child.data.tags["state"]) for child in children]
+    assert ended == [
+        ("FINISHED", "complete"),
+        ("KILLED", "pruned"),
+        ("FINISHED", "complete"),
+        ("FAILED", "running"),
+    ]
+
+
+def test_a_trial_has_what_was_measured_as_metrics(children: list[Any]) -> None:
+    assert children[2].data.metrics == {"log_loss": 0.29, "rounds": 120.0}
+    assert children[1].data.metrics == {}
+
+
 def test_all_trials_are_a_table(artifacts: Path, run: Any) -> None:
     table = json.loads((artifacts / "trials.json").read_text(encoding="utf-8"))
     states = [row[table["columns"].index("state")] for row in table["data"]]
-    assert states == ["complete", "pruned", "complete"]
+    assert states == ["complete", "pruned", "complete", "running"]
 
 
 @pytest.mark.parametrize("name", ["plots/roc.png", "validation.html", "gate.json", "bundle/manifest.json"])
@@ -172,7 +199,8 @@ def test_a_run_that_breaks_off_is_marked_as_failed(
     monkeypatch.setattr(registry, "_log_model", fails)
     with pytest.raises(OSError, match="no space"):
         registry.register(bundle, told(), settings)
-    newest = client.search_runs([client.get_run(run_id).info.experiment_id])[0]
+    runs = client.search_runs([client.get_run(run_id).info.experiment_id])
+    newest = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     assert newest.info.status == "FAILED"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,14 +10,16 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import lightgbm as lgb
 import numpy as np
 import optuna
 import pytest
 
-from configs.errors import Refusal
+from configs.errors import ConfigError, Refusal
 from configs.settings import Settings, Training
 from training import tune
 from training.dataset import Dataset
+from training.folds import Folds, Rows
 from training.tune import Tuned, search
 
 TRIALS = 6
@@ -30,7 +33,9 @@ def data(numbers: Callable[..., Dataset]) -> Dataset:
 
 @pytest.fixture(scope="session")
 def quick(small_settings: Callable[..., Settings], tmp_path_factory: pytest.TempPathFactory) -> Training:
-    return small_settings(tmp_path_factory.mktemp("tune"), trials=TRIALS, folds=3, max_rounds=25, threads=1).training
+    return small_settings(
+        tmp_path_factory.mktemp("tune"), trials=TRIALS, folds=3, max_rounds=25, threads=1, stability_weight=0.0
+    ).training
 
 
 def tuned(data: Dataset, settings: Training, folder: Path, told: list[int] | None = None) -> Tuned:
@@ -121,7 +126,7 @@ _CHILD = textwrap.dedent(f"""
     import numpy as np
     from configs.settings import ColumnSpec, Training
     from features.catalogue import column_features, compile_program
-    from training import tune
+    from training import folds, tune
     from training.dataset import Dataset
 
     folder = Path(sys.argv[1])
@@ -133,7 +138,7 @@ _CHILD = textwrap.dedent(f"""
         program, kept["matrix"], kept["defaulted"], kept["customer_id"].astype(object), kept["as_of"], 0
     )
     settings = Training.model_validate_json((folder / "settings.json").read_text(encoding="utf-8"))
-    trained, train = [0], tune.lgb.train
+    trained, train = [0], folds.lgb.train
 
     def dies(*arguments, **named):
         trained[0] += 1
@@ -142,7 +147,7 @@ _CHILD = textwrap.dedent(f"""
         return train(*arguments, **named)
 
     finished = []
-    tune.lgb.train = dies
+    folds.lgb.train = dies
     url = f"sqlite:///{{folder}}/optuna.db"
     tune.search(data, settings, url, "study", lambda done, wanted, best: finished.append(done))
 """)
@@ -179,12 +184,12 @@ def test_a_study_killed_in_its_first_trial_still_starts_from_the_known_good_one(
 
 
 def test_no_customer_is_on_both_sides_of_a_fold(data: Dataset, quick: Training) -> None:
-    for learned, judged in tune._Objective(data, quick).folds:
+    for learned, judged in Folds(Rows.of(data), quick).pairs:
         assert not set(_customers(data, learned.get_data())) & set(_customers(data, judged.get_data()))
 
 
 def test_the_folds_judge_every_row_once(data: Dataset, quick: Training) -> None:
-    folds = tune._Objective(data, quick).folds
+    folds = Folds(Rows.of(data), quick).pairs
     judged = np.concatenate([judged.get_data() for _, judged in folds])
     assert sorted(map(bytes, judged)) == sorted(map(bytes, data.matrix))
 
@@ -198,7 +203,7 @@ def test_a_trial_that_lags_behind_is_recorded_as_pruned(
     data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([1.0] * 3 * 4 + [2.0] * 3)  # four trials to know a median by, then one worse than it
-    monkeypatch.setattr(tune.lgb, "train", lambda *_, **__: _Fitted(next(losses)))
+    monkeypatch.setattr(lgb, "train", lambda *_, **__: _Fitted(next(losses)))
     trials = tuned(data, quick.model_copy(update={"trials": 5}), tmp_path).trials
     assert [trial["state"] for trial in trials] == ["complete"] * 4 + ["pruned"]
 
@@ -208,7 +213,7 @@ def test_the_loss_of_a_pruned_trial_is_not_told_as_if_of_all_folds(
 ) -> None:
     # The first folds are easy: the pruned trial's mean so far lies below the best trial's mean of all.
     losses = iter([0.1, 0.1, 9.0] * 4 + [0.2, 0.2])
-    monkeypatch.setattr(tune.lgb, "train", lambda *_, **__: _Fitted(next(losses)))
+    monkeypatch.setattr(lgb, "train", lambda *_, **__: _Fitted(next(losses)))
     found = tuned(data, quick.model_copy(update={"trials": 5}), tmp_path)
     assert found.trials[-1]["state"] == "pruned"
     assert found.trials[-1]["log_loss"] is None
@@ -236,7 +241,122 @@ def test_the_losses_are_those_of_trees_trained_without_the_judged_rows(data: Dat
     rng = np.random.default_rng(1)
     noise = data.take(np.arange(len(data)))
     noise.defaulted[:] = rng.random(len(data)) < 0.5
-    objective = tune._Objective(noise, quick)
+    objective = tune._Objective(Rows.of(noise), quick)
     study = optuna.create_study(direction="minimize")
     study.optimize(objective, n_trials=3)
     assert study.best_value > np.log(2) - 0.02
+
+
+def test_the_objective_adds_what_the_spread_over_time_costs(
+    data: Dataset, quick: Training, whole: Tuned, tmp_path: Path
+) -> None:
+    weighed = tuned(data, quick.model_copy(update={"stability_weight": 0.5}), tmp_path)
+    study = optuna.load_study(study_name="study", storage=f"sqlite:///{tmp_path}/optuna.db")
+    for trial, known in zip(study.trials, weighed.trials, strict=True):
+        if known["state"] == "complete":
+            assert known["spread"] > 0
+            assert trial.value == known["log_loss"] + 0.5 * known["spread"]
+    assert weighed.trials[0]["log_loss"] == pytest.approx(whole.trials[0]["log_loss"], abs=1e-12)
+    assert {trial["spread"] for trial in whole.trials if trial["state"] == "complete"} == {0.0}
+
+
+def test_a_model_of_more_leaves_than_allowed_is_never_tried(data: Dataset, quick: Training, tmp_path: Path) -> None:
+    found = tuned(data, quick.model_copy(update={"maximum_leaves": 100}), tmp_path)
+    for trial in found.trials:
+        assert trial["state"] == "pruned" or trial["rounds"] * trial["num_leaves"] <= 100
+
+
+def family(data: Dataset, settings: Training, folder: Path, name: str, of: str | None) -> Tuned:
+    return search(data, settings, f"sqlite:///{folder}/optuna.db", name, lambda *_: None, of)
+
+
+def test_a_new_study_also_tries_the_best_of_the_newest_earlier_one_of_its_family(
+    data: Dataset, numbers: Callable[..., Dataset], quick: Training, tmp_path: Path
+) -> None:
+    few = quick.model_copy(update={"trials": 3})
+    first = family(data, few, tmp_path, "first", "cards")
+    newer = family(data, few.model_copy(update={"seed": 8}), tmp_path, "newer", "cards")
+    family(data, few.model_copy(update={"seed": 9}), tmp_path, "stranger", "loans")
+    later = family(numbers(300), few, tmp_path, "later", "cards")
+    assert (first.started_from, newer.started_from, later.started_from) == (None, "first", "newer")
+    assert later.trials[0]["learning_rate"] == tune._FIRST_TRIAL["learning_rate"]
+    expected = {**newer.params, "min_data_in_leaf": min(newer.params["min_data_in_leaf"], 10)}  # of 300 rows
+    assert later.trials[1].items() >= expected.items()
+
+
+def test_a_study_without_a_family_starts_from_nothing_earlier(data: Dataset, quick: Training, tmp_path: Path) -> None:
+    one = quick.model_copy(update={"trials": 1})
+    family(data, one, tmp_path, "first", None)
+    assert family(data, one, tmp_path, "second", None).started_from is None
+
+
+def test_a_study_taken_up_again_still_starts_from_the_same(data: Dataset, quick: Training, tmp_path: Path) -> None:
+    few = quick.model_copy(update={"trials": 2})
+    family(data, few, tmp_path, "first", "cards")
+    before = family(data, few.model_copy(update={"trials": 1}), tmp_path, "second", "cards")
+    family(data, few.model_copy(update={"seed": 9}), tmp_path, "third", "cards")
+    after = family(data, few, tmp_path, "second", "cards")
+    assert (before.started_from, after.started_from) == ("first", "first")
+    assert after.trials[1]["state"] in ("complete", "pruned")
+
+
+def test_processes_that_share_a_study_finish_it_together(data: Dataset, quick: Training, tmp_path: Path) -> None:
+    told: list[int] = []
+    found = tuned(data, quick.model_copy(update={"workers": 2}), tmp_path, told)
+    finished = [trial for trial in found.trials if trial["state"] in ("complete", "pruned")]
+    assert TRIALS <= len(finished) <= TRIALS + 1  # both may take the last one
+    assert told == list(range(1, TRIALS + 1))
+    assert found.trials[0].items() >= tune._FIRST_TRIAL.items()
+    assert len({trial["learning_rate"] for trial in finished}) == len(finished)
+
+
+def test_a_study_whose_workers_are_all_killed_is_finished_by_the_one_that_asked(
+    data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "_work", _dies)
+    found = tuned(data, quick.model_copy(update={"workers": 2}), tmp_path)
+    states = [trial["state"] for trial in found.trials]
+    assert states.count("complete") + states.count("pruned") == TRIALS
+
+
+def shared(url: str) -> optuna.Study:
+    with tune._quiet():
+        return tune._study(url, "study", shared=True)
+
+
+def _dies(data: Rows, settings: Training, storage: str, study_name: str, number: int, parent: int) -> None:
+    """A worker that is killed in its first trial."""
+    shared(storage).ask()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_whose_parent_is_gone_takes_no_further_trial(data: Dataset, quick: Training, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    tune._work(Rows.of(data), quick, url, "study", 0, parent=-1)
+    assert shared(url).trials == []
+
+
+def test_a_trial_whose_process_fell_silent_is_run_again(
+    data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    study = shared(url)
+    plain = optuna.load_study(study_name="study", storage=url)
+    lost = plain.ask({"num_leaves": optuna.distributions.IntDistribution(4, 40, log=True)})
+    study._storage.record_heartbeat(lost._trial_id)
+    monkeypatch.setattr(type(study._storage), "_get_stale_trial_ids", lambda *_: _stale(study))
+    tune._work(Rows.of(data), quick.model_copy(update={"trials": 2}), url, "study", 0, os.getppid())
+    trials = study.trials
+    assert trials[0].state.name == "FAIL"
+    again = next(trial for trial in trials if trial.system_attrs.get("failed_trial") == 0)
+    assert (again.state.name, again.params["num_leaves"]) == ("COMPLETE", lost.params["num_leaves"])
+
+
+def _stale(study: optuna.Study) -> list[int]:
+    return [trial._trial_id for trial in study.trials if trial.state.name == "RUNNING" and trial.number == 0]
+
+
+def test_processes_cannot_share_a_store_in_memory(data: Dataset, quick: Training) -> None:
+    shared = quick.model_copy(update={"workers": 2})
+    with pytest.raises(ConfigError, match=r"training.workers = 2: processes cannot share sqlite:///:memory:"):
+        search(data, shared, "sqlite:///:memory:", "study", lambda *_: None)
