@@ -19,7 +19,7 @@ from configs.settings import Product, Settings, Training
 from features import matrix
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import dataset, fit, gate, report, tune
+from training import dataset, examine, fit, gate, report, tune
 from training.bundle import Bundle
 from training.calibrate import Calibration, platt
 from training.dataset import Dataset, Split
@@ -83,21 +83,39 @@ def train(
     scale = make_scale(product.scaling, product.grades)
     default_probability = model.default_probability(split.test.matrix)
     test = validate(default_probability, split.test.defaulted, scale)
-    difference = against(champion, split.test, tables, default_probability)
-    verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate)
+    of_champion = champion_default_probability(champion, split.test, tables)
+    difference = against(of_champion, split.test, default_probability)
+    training_auc = _auc(model, split.train)
+    verdict = gate.judge(test, training_auc, difference, settings.gate)
+    facts = examine.gather(
+        split.train,
+        split.calibrate,
+        split.test,
+        model.default_probability,
+        _gains(model.booster),
+        scale,
+        product,
+        training_auc,
+        settings.validation,
+    )
+    rows = examine.predictions(split.test, default_probability, of_champion, facts.top_features)
+    reference = _reference(split, model)
+    features = split.train.program.features
+    moved = examine.moves(reference, features, facts, model.default_probability, scale, settings.validation)
+    validation = examine.examine(rows, facts, moved, scale, settings.validation)
     summary = _summary(split, model, verdict, difference, describe_run(product, settings, data_digest, iso(now)))
     stage("write the bundle, log to MLflow")
-    parts = _parts(product, split, model, scale, test, summary)
+    parts = _parts(product, split, model, scale, reference, rows, validation, summary)
     folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now))
     made = bundles.load(folder)
     plots = report.figures(
         default_probability,
         split.test.defaulted,
-        test.to_json(),
+        validation,
         _gains(model.booster),
         [trial["log_loss"] for trial in model.tuned.trials],
     )
-    page = report.render(made.version, test.to_json(), verdict.to_json(), _told(summary), plots)
+    page = report.render(made.version, validation, verdict.to_json(), _told(summary), plots)
     page_path = settings.home / "reports" / product.name / f"{made.version}.html"
     page_path.parent.mkdir(parents=True, exist_ok=True)
     page_path.write_text(page, encoding="utf-8")
@@ -135,15 +153,21 @@ def study_name(split: Split, settings: Training) -> str:
     return total.hexdigest()[:24]
 
 
-def against(
-    champion: Bundle | None, test: Dataset, tables: Mapping[str, Columns], default_probability: np.ndarray
-) -> Interval | None:
-    """AUC of the challenger's PDs minus the champion's on the same rows, each by its own features."""
+def champion_default_probability(
+    champion: Bundle | None, test: Dataset, tables: Mapping[str, Columns]
+) -> np.ndarray | None:
+    """The champion's PDs of the test rows, (rows,), by its own features."""
     if champion is None:
         return None
     values = matrix.build(champion.program, tables, test.customer_id, test.as_of)
-    bad = test.defaulted.astype(bool)
-    return auc_difference(default_probability, champion.default_probability(values, threads=0), bad)
+    return champion.default_probability(values, threads=0)
+
+
+def against(of_champion: np.ndarray | None, test: Dataset, default_probability: np.ndarray) -> Interval | None:
+    """AUC of the challenger's PDs minus the champion's on the same rows."""
+    if of_champion is None:
+        return None
+    return auc_difference(default_probability, of_champion, test.defaulted.astype(bool))
 
 
 def _auc(model: Model, data: Dataset) -> float:
@@ -187,7 +211,9 @@ def _parts(
     split: Split,
     model: Model,
     scale: Scale,
-    test: Validation,
+    reference: pd.DataFrame,
+    predictions: pd.DataFrame,
+    validation: Mapping[str, Any],
     summary: Mapping[str, Any],
 ) -> bundles.Parts:
     return bundles.Parts(
@@ -196,9 +222,10 @@ def _parts(
         booster=model.booster,
         calibration=model.calibration,
         scale=scale,
-        reference=_reference(split, model),
+        reference=reference,
+        predictions=predictions,
         golden=split.test.matrix[:_GOLDEN_ROWS],
-        validation=test.to_json(),
+        validation=validation,
         training=summary,
     )
 

@@ -121,10 +121,15 @@ def placements(score: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def auc_interval(score: np.ndarray, bad: np.ndarray) -> Interval:
     """AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988)."""
+    return auc_and_variance(score, bad)[0]
+
+
+def auc_and_variance(score: np.ndarray, bad: np.ndarray) -> tuple[Interval, float]:
+    """AUC with DeLong's interval, cut to [0, 1], and its variance, infinite with a single row of either class."""
     of_bads, of_goods = placements(score, bad)
-    spread = _95 * math.sqrt(_variance(of_bads) + _variance(of_goods))
-    auc = float(of_bads.mean())
-    return Interval(auc, max(0.0, auc - spread), min(1.0, auc + spread))
+    variance = _variance(of_bads) + _variance(of_goods)
+    auc, spread = float(of_bads.mean()), _95 * math.sqrt(variance)
+    return Interval(auc, max(0.0, auc - spread), min(1.0, auc + spread)), variance
 
 
 def auc_difference(challenger: np.ndarray, champion: np.ndarray, bad: np.ndarray) -> Interval:
