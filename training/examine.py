@@ -179,9 +179,10 @@ def _judged(rows: pd.DataFrame, facts: Facts, scale: Scale, policy: ValidationPo
 
 
 def _drifts(facts: Facts, policy: ValidationPolicy) -> tuple[Drift, ...]:
+    by_time = [facts.feature_counts[name] for name in facts.top_features]
     return tuple(
-        findings.drift(name, np.array(by_time["now"]), np.array(by_time["then"]), policy)
-        for name, by_time in facts.feature_counts.items()
+        findings.drift(name, np.array(counted["now"]), np.array(counted["then"]), policy)
+        for name, counted in zip(facts.top_features, by_time, strict=True)
     )
 
 
