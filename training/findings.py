@@ -291,11 +291,17 @@ def slices(name: str, parts: tuple[Slice, ...], policy: ValidationPolicy) -> Fin
     """One light for many slices: the worst of them, naming those that are not green."""
     odd = [part for part in parts if part.light in ("amber", "red")]
     judged = [part for part in parts if part.light != "grey"]
-    shown = ", ".join(f"{part.column} {part.slice}" for part in odd[:5]) or "none stands out"
-    told = f"{len(judged)} slices with enough rows; {shown}"
+    shown = "; ".join(map(_odd, odd[:5])) or "none stands out"
+    told = f"of {len(judged)} with enough rows {len(odd)} off: {shown}" if odd else f"{len(judged)} judged, {shown}"
     light, count = worst([part.light for part in parts]), float(len(odd))
     source = "Holm (1979); expected AUC: van Klaveren et al. (2016)"
     return finding(name, "segments", light, count, told, source, amber=policy.p_amber, red=policy.p_red)
+
+
+def _odd(part: Slice) -> str:
+    auc = f"AUC {part.auc.value:.3f}, its PDs promise {part.auc_expected:.3f}" if part.auc else "no AUC"
+    ratio = f"observed over expected {part.observed_to_expected.value:.2f}"
+    return f"{part.column} {part.slice} ({auc}; {ratio})"
 
 
 def swap(sets: tuple[SwapSet, ...], policy: ValidationPolicy) -> Finding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from configs.errors import BundleError
@@ -107,9 +106,9 @@ def count(values: Any) -> int:
     return sum(map(count, values)) if isinstance(values, list | tuple) else 1
 
 
-def told(bundle_folder: Path, compared: int, found: tuple[Difference, ...]) -> str:
+def told(version: str, compared: int, found: tuple[Difference, ...]) -> str:
     """What a person is told: one line where all agrees, a line for each value that does not."""
     if not found:
-        return f"{bundle_folder.name}: all {compared:,} values of the report derive again, to the last bit"
-    lines = [f"{bundle_folder.name}: {len(found)} of {compared:,} values differ from what its predictions say"]
+        return f"{version}: all {compared:,} values of the report derive again, to the last bit"
+    lines = [f"{version}: {len(found)} of {compared:,} values differ from what its predictions say"]
     return "\n".join(lines + [f"  {one.place}: stored {one.stored!r}, derived {one.derived!r}" for one in found])

@@ -26,6 +26,7 @@ from training import dataset, fit, pipeline
 from training.bundle import load
 from training.dataset import Dataset
 from training.validate import auc_difference, validate
+from training.verify import verify
 
 TrainAgain = Callable[..., Any]
 
@@ -82,10 +83,23 @@ def test_the_same_inputs_give_the_same_model_text(trained: Any, again: Any) -> N
     assert second.read_bytes() == first.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["calibration.json", "validation.json", "golden.json", "reference.parquet"])
+@pytest.mark.parametrize("name", ["calibration.json", "golden.json", "reference.parquet"])
 def test_the_same_inputs_give_the_same_file(trained: Any, again: Any, name: str) -> None:
     first, second = (run.outcome.bundle.folder / name for run in (trained, again))
     assert second.read_bytes() == first.read_bytes()
+
+
+def test_the_same_inputs_give_the_same_validation_but_for_the_champion(trained: Any, again: Any) -> None:
+    first, second = (dict(run.outcome.bundle.validation) for run in (trained, again))
+    assert second["tests"].pop()["name"] == "swap_set"
+    assert first.pop("swap_sets") == []
+    assert len(second.pop("swap_sets")) == 4
+    assert second == first
+
+
+def test_the_report_of_a_real_model_derives_again_to_the_last_bit(trained: Any, again: Any) -> None:
+    for run in (trained, again):
+        assert verify(run.outcome.bundle)[1] == ()
 
 
 def test_the_rows_that_validate_are_the_rows_of_the_test(trained: Any, parts_of: dataset.Split, lender: Any) -> None:
@@ -125,7 +139,8 @@ def test_a_champion_is_scored_by_its_own_features(trained: Any, parts_of: datase
     champion = dataclasses.replace(trained.outcome.bundle, program=compile_program(turned), booster=booster)
     pds = np.random.default_rng(1).random(len(test))
     expected = auc_difference(pds, fit.raw_score(booster, test.matrix[:, ::-1]), test.defaulted.astype(bool))
-    assert pipeline.against(champion, test, lender.tables, pds) == expected
+    of_champion = pipeline.champion_default_probability(champion, test, lender.tables)
+    assert pipeline.against(of_champion, test, pds) == expected
 
 
 def test_the_calibration_rows_were_not_fitted(trained: Any, parts_of: dataset.Split) -> None:
