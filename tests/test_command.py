@@ -110,6 +110,7 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     said = ("--by", "a test", "--reason", "first", "--despite-gate", "a test")
     step("promote", "models", "promote", *product, version, *said)
     step("list", "models", "list")
+    step("verify model", "models", "verify", version)
     step("no key", "serve", *product)
     step("key", "keys", "create", "shop", "--role", "score")
     step("score", "score", *product, "--data", book, "--as-of", AS_OF, "--out", home / "scores.csv")
@@ -131,7 +132,7 @@ def test_every_command_tells_what_it_does(path: Sequence[str], tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "step",
-    ["doctor", "features", "simulate", "check", "no model", "promote", "list", "key", "score", "verify", "replay"],
+    ["doctor", "features", "simulate", "check", "no model", "promote", "list", "verify model", "key", "score", "verify", "replay"],
 )
 def test_each_step_is_done_and_says_so_in_json(flow: Flow, step: str) -> None:
     assert flow.ran[step].code == 0, flow.ran[step].err

@@ -105,7 +105,7 @@ def test_the_predictions_hold_exact_pds_and_outcomes(examined: Parts, tmp_path: 
 def test_true_pds_of_an_unchanged_population_have_no_red_light(scale: Scale, policy: ValidationPolicy) -> None:
     found = lights(rows_of(6000, 1), scale, policy, rows_of(6000, 2))
     assert [name for name, light in found.items() if light == "red"] == []
-    assert found["normal_periods"] == "green"
+    assert found["normal_periods"] in ("green", "amber")  # six months tell it little, but something
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -90,7 +91,7 @@ def test_the_same_inputs_give_the_same_file(trained: Any, again: Any, name: str)
 
 
 def test_the_same_inputs_give_the_same_validation_but_for_the_champion(trained: Any, again: Any) -> None:
-    first, second = (dict(run.outcome.bundle.validation) for run in (trained, again))
+    first, second = (copy.deepcopy(run.outcome.bundle.validation) for run in (trained, again))
     assert second["tests"].pop()["name"] == "swap_set"
     assert first.pop("swap_sets") == []
     assert len(second.pop("swap_sets")) == 4
