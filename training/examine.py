@@ -11,14 +11,15 @@ import pandas as pd
 
 from configs.settings import Product, ValidationPolicy
 from features.declaration import Feature
-from training import findings, ratings, reliability, segments
+from training import findings, ratings, reliability, segments, steadiness
 from training.dataset import Dataset
-from training.findings import Drift, Judged
+from training.findings import Judged
 from training.lights import Finding
 from training.psi import counts, edges_of
 from training.scaling import Scale
 from training.segments import Slice
 from training.sensitivity import Move, sensitivity
+from training.steadiness import Drift
 from training.swap import swap_sets
 from training.validate import Validation, validate
 
@@ -144,9 +145,9 @@ def examine(
         *findings.discrimination(judged),
         *findings.level(judged, tests, vintages),
         *findings.shape(judged),
-        *findings.stability(judged, migration, drifts),
+        *steadiness.stability(judged, migration, drifts),
         *_sliced(weak, vintages, policy),
-        *([findings.swap(swaps, policy)] if swaps else []),
+        *([steadiness.swap(swaps, policy)] if swaps else []),
     ]
     return {
         **_with_tests(judged.numbers, tests),
@@ -181,13 +182,13 @@ def _judged(rows: pd.DataFrame, facts: Facts, scale: Scale, policy: ValidationPo
 def _drifts(facts: Facts, policy: ValidationPolicy) -> tuple[Drift, ...]:
     by_time = [facts.feature_counts[name] for name in facts.top_features]
     return tuple(
-        findings.drift(name, np.array(counted["now"]), np.array(counted["then"]), policy)
+        steadiness.drift(name, np.array(counted["now"]), np.array(counted["then"]), policy)
         for name, counted in zip(facts.top_features, by_time, strict=True)
     )
 
 
 def _sliced(weak: tuple[Slice, ...], vintages: tuple[Slice, ...], policy: ValidationPolicy) -> list[Finding]:
-    return [findings.slices("weak_segments", weak, policy), findings.slices("vintages", vintages, policy)]
+    return [steadiness.slices("weak_segments", weak, policy), steadiness.slices("vintages", vintages, policy)]
 
 
 def _with_tests(numbers: Validation, tests: tuple[findings.GradeTests, ...]) -> dict[str, Any]:

@@ -51,6 +51,14 @@ def finding(
     return Finding(name, group, light, shown[0], shown[1], shown[2], shown[3], amber, red, told, source)
 
 
+def p_finding(
+    name: str, group: str, value: float | Interval | None, p: float, bounds: tuple[float, float], told: str, source: str
+) -> Finding:
+    """A finding whose light is that of its p-value; `bounds` are (amber, red)."""
+    amber, red = bounds
+    return finding(name, group, by_p(p, amber, red), value, told, source, p=p, amber=amber, red=red)
+
+
 def by_p(p: float, amber: float, red: float) -> Light:
     """Red below `red`, amber below `amber`; a missing p is grey."""
     if math.isnan(p):

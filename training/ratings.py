@@ -26,8 +26,11 @@ def auc_of_grades(rows: np.ndarray, defaults: np.ndarray) -> tuple[float, float]
 
 
 def auc_fall(initial: float, current: float, variance: float) -> tuple[float, float]:
-    """S and p of AUC now below AUC at initial validation, which is taken as fixed (ECB 2.5.4.1): p = 1 - Phi(S)."""
-    if not variance > 0:
+    """S and p of AUC now below AUC at initial validation, which is taken as fixed (ECB 2.5.4.1): p = 1 - Phi(S).
+
+    Missing where the variance is 0 or unknown.
+    """
+    if not 0 < variance < math.inf:
         return math.nan, math.nan
     statistic = (initial - current) / math.sqrt(variance)
     return statistic, float(norm.sf(statistic))

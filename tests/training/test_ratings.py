@@ -55,8 +55,9 @@ def test_a_fall_of_auc_by_two_standard_errors() -> None:
     assert p_value == pytest.approx(0.0227501, abs=1e-7)  # any normal table
 
 
-def test_an_auc_without_variance_is_not_tested() -> None:
-    assert np.isnan(auc_fall(0.8, 0.8, 0.0)).all()
+@pytest.mark.parametrize("variance", [0.0, math.inf])
+def test_an_auc_without_a_known_variance_is_not_tested(variance: float) -> None:
+    assert np.isnan(auc_fall(0.8, 0.8, variance)).all()
 
 
 def test_a_customer_is_counted_once_from_the_first_date_to_the_last() -> None:
