@@ -145,6 +145,34 @@ class RejectInference(Frozen):
     folds: Annotated[int, Field(ge=2, le=20)]
 
 
+class ValidationPolicy(Frozen):
+    """When a test of the validation report is amber or red, and how many rows it needs to say anything."""
+
+    p_amber: Share
+    p_red: Share
+    traffic_amber: Share
+    traffic_red: Share
+    auc_amber: Share
+    auc_red: Share
+    slope: Band
+    calibration_error_amber: Positive
+    calibration_error_red: Positive
+    calibration_bins: Annotated[int, Field(ge=2, le=100)]
+    bootstrap_draws: Annotated[int, Field(ge=50)]
+    seed: Annotated[int, Field(ge=0)]
+    asset_correlation: Annotated[float, Field(gt=0, lt=1)]
+    concentration: Share
+    psi_bins: Annotated[int, Field(ge=2, le=100)]
+    psi_amber: Positive
+    psi_red: Positive
+    psi_confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    minimum_rows: Count
+    minimum_defaults: Count
+    minimum_periods: Annotated[int, Field(ge=2)]
+    top_features: Count
+    sensitivity_rows: Count
+
+
 class Serving(Frozen):
     """The service."""
 
@@ -191,6 +219,7 @@ class Settings(Frozen):
     gate: Gate
     fairness: Fairness
     reject_inference: RejectInference
+    validation: ValidationPolicy
     serving: Serving
     monitoring: Monitoring
 

@@ -19,11 +19,12 @@ from features.contracts import iso
 from features.outcome import Labels
 from monitoring.checks import Finding, check_window
 from monitoring.outcomes import Performance, performance
-from monitoring.stability import Stability, counts, edges_of, stabilities, stability
+from monitoring.stability import Stability, stabilities, stability
 from monitoring.verdict import Verdict, judge
 from monitoring.windows import Window, described
 from serving.ledger import Entry, Ledger, canonical
 from training.bundle import Bundle
+from training.psi import counts, edges_of
 from training.report import inline_svg
 from training.validate import Interval
 

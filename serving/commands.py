@@ -45,6 +45,9 @@ def add_training(commands: Any) -> None:
     models = add_group(commands, "models", "list model versions, make one the champion")
     listed = add_command(models, "list", _models_list, "all versions; * marks the champion")
     add_product(listed, required=False)
+    verified = add_command(models, "verify", _models_verify, "derive every number of a report again and compare")
+    verified.add_argument("version", nargs="?", help="as `models list` names it (default: all of --product)")
+    add_product(verified, required=False)
     promote = add_command(models, "promote", _models_promote, "make a version the champion, on record")
     add_product(promote)
     promote.add_argument("version", help="as `models list` names it")
@@ -209,6 +212,34 @@ def _models_list(arguments: Arguments) -> int:
     ]
     show(arguments, {"models": rows}, "\n".join(lines) or "no model yet: creditloop train")
     return 0
+
+
+def _models_verify(arguments: Arguments) -> int:
+    from serving import champion
+    from training import bundle as bundles
+    from training import verify
+    from training.signature import trusted_keys
+
+    if arguments.version is None and arguments.product is None:
+        raise InputError("say which: creditloop models verify VERSION, or --product NAME for all of its versions")
+    settings = read_settings(arguments)
+    names = [arguments.product] if arguments.product else product_names(settings.home)
+    known = {version: name for name in names for version in champion.versions(settings.home, name)}
+    if arguments.product and not known:
+        load_product(arguments.product, settings.home)  # no such product: say so
+        raise InputError(f"{arguments.product} has no version to verify: creditloop train makes one")
+    if arguments.version is not None and arguments.version not in known:
+        hint = nearest(arguments.version, known) or "; creditloop models list names them"
+        raise InputError(f"no version {arguments.version!r}{hint}")
+    checked, lines = [], []
+    for version in [arguments.version] if arguments.version else sorted(known):
+        folder = champion.bundle_folder(settings.home, known[version], version)
+        bundle = bundles.load(folder, trusted_keys(settings.signing))
+        compared, found = verify.verify(bundle)
+        checked.append({"version": version, "compared": compared, "differences": [asdict(one) for one in found]})
+        lines.append(verify.told(version, compared, found))
+    show(arguments, {"models": checked}, "\n".join(lines))
+    return 1 if any(one["differences"] for one in checked) else 0
 
 
 def _serve(arguments: Arguments) -> int:

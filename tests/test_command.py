@@ -110,6 +110,7 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     said = ("--by", "a test", "--reason", "first", "--despite-gate", "a test")
     step("promote", "models", "promote", *product, version, *said)
     step("list", "models", "list")
+    step("verify model", "models", "verify", version)
     step("no key", "serve", *product)
     step("key", "keys", "create", "shop", "--role", "score")
     step("score", "score", *product, "--data", book, "--as-of", AS_OF, "--out", home / "scores.csv")
@@ -131,7 +132,10 @@ def test_every_command_tells_what_it_does(path: Sequence[str], tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "step",
-    ["doctor", "features", "simulate", "check", "no model", "promote", "list", "key", "score", "verify", "replay"],
+    [
+        *("doctor", "features", "simulate", "check", "no model", "promote", "list", "verify model"),
+        *("key", "score", "verify", "replay"),
+    ],
 )
 def test_each_step_is_done_and_says_so_in_json(flow: Flow, step: str) -> None:
     assert flow.ran[step].code == 0, flow.ran[step].err
@@ -438,6 +442,34 @@ def test_an_unknown_version_is_met_with_the_nearest(refused, flow: Flow) -> None
     words = ("models", "promote", "--product", NAME, "--by", "me", "--reason", "so")
     refused(*words, f"{flow.version[:-1]}x", told=[f"no version '{flow.version[:-1]}x'", "did you mean"])
     refused(*words, "latest", told=["no version 'latest'", "creditloop models list"])
+
+
+def test_a_version_to_verify_is_named_or_met_with_the_nearest(refused, flow: Flow) -> None:
+    refused("models", "verify", told=["models verify VERSION", "--product NAME"])
+    refused("models", "verify", f"{flow.version[:-1]}x", told=["no version", "did you mean"])
+    refused("models", "verify", "--product", "trade_credit", told=["trade_credit has no version to verify"])
+
+
+def test_all_versions_of_a_product_are_verified(flow: Flow) -> None:
+    ran = run(flow.home, "models", "verify", "--product", NAME)
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+    assert ran.out.count("derive again, to the last bit") == 2
+
+
+def test_a_report_with_a_number_changed_is_answered_with_one(flow: Flow, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(flow.home, tmp_path / "home"))
+    folder = home / "bundles" / NAME / flow.version
+    told = json.loads((folder / "validation.json").read_text())
+    told["tests"][0]["value"] += 0.01
+    (folder / "validation.json").write_text(json.dumps(told))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["validation.json"] = hashlib.sha256((folder / "validation.json").read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    renamed = folder.rename(folder.with_name(f"{flow.version[:-10]}{digest[:10]}"))
+    ran = run(home, "models", "verify", renamed.name)
+    assert (ran.code, "validation.json.tests[0].value: stored" in ran.out) == (1, True)
 
 
 def test_a_promotion_needs_a_name_and_a_reason(refused, flow: Flow) -> None:

@@ -32,6 +32,7 @@ _FILES = (
     "features.json",
     "scaling.json",
     "reference.parquet",
+    "predictions.parquet",
     "golden.json",
     "validation.json",
     "training.json",
@@ -65,6 +66,10 @@ class Bundle:
         """The rows the monitor compares with: features as columns; `_default_probability`, `_defaulted`, `_as_of`."""
         return pd.read_parquet(self.folder / "reference.parquet")
 
+    def predictions(self) -> pd.DataFrame:
+        """The test rows: `customer_id`, `as_of`, `default_probability`, `defaulted`, a champion's PD, slices."""
+        return pd.read_parquet(self.folder / "predictions.parquet")
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -76,6 +81,7 @@ class Parts:
     calibration: Calibration
     scale: Scale
     reference: pd.DataFrame
+    predictions: pd.DataFrame
     golden: np.ndarray
     validation: Mapping[str, Any]
     training: Mapping[str, Any]
@@ -124,6 +130,7 @@ def _write_files(parts: Parts, folder: Path) -> None:
     _write_json(folder / "features.json", {"program": parts.program.digest, "features": described})
     _write_json(folder / "scaling.json", asdict(parts.scale))
     parts.reference.to_parquet(folder / "reference.parquet", index=False)
+    parts.predictions.to_parquet(folder / "predictions.parquet", index=False)
     scores = raw_score(parts.booster, parts.golden)
     golden = {
         "rows": [[float(value).hex() for value in row] for row in parts.golden],

@@ -43,7 +43,7 @@ def sections(
         rows = rejects.declined_rows(product, tables, data.program, now)
         seed, threads = settings.training.seed, settings.training.threads
         band = rejects.infer(data, rows, tuned.params, tuned.rounds, settings.reject_inference, seed, threads)
-        found["reject_inference"] = band.to_json()
+        found["reject_inference"] = {**band.to_json(), "table": band.table()}
     return found
 
 
@@ -86,5 +86,5 @@ def _groups(
         threads,
         lambda done, wanted: stage(f"alternative {done} of {wanted}"),
     )
-    told = {**report.to_json(), "proxies": [one.to_json() for one in proxies]}
-    return {"fairness": told, "alternatives": searched.to_json()}
+    told = {**report.to_json(), "proxies": [one.to_json() for one in proxies], "table": report.table()}
+    return {"fairness": told, "alternatives": {**searched.to_json(), "table": searched.table()}}

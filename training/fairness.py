@@ -16,9 +16,10 @@ from scipy.special import logit
 
 from configs.settings import Fairness as Bounds
 from configs.settings import Grade
+from training.backtests import jeffreys_p
 from training.parity import fisher_p, impact_ratio, rate_gap, standardised_difference, wilson
 from training.protected import UNKNOWN
-from training.validate import Interval, auc_interval, calibration_line, jeffreys_p, observed_to_expected
+from training.validate import Interval, auc_interval, calibration_line, observed_to_expected
 
 Light = Literal["green", "amber", "red", "not measured"]
 _ORDER: tuple[Light, ...] = ("not measured", "green", "amber", "red")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -47,8 +48,12 @@ def judge(
     against_champion: Interval | None,
     bounds: Gate,
     certificate: Certificate,
+    leaks: Sequence[str],
 ) -> Verdict:
-    """Hold a challenger's numbers on the test rows against the bounds; without a champion there is no comparison."""
+    """Hold a challenger's numbers on the test rows against the bounds; without a champion there is no comparison.
+
+    `leaks` are the subjects of red findings about leakage.
+    """
     overfit = Interval(*(training_auc - bound for bound in (test.auc.value, test.auc.high, test.auc.low)))
     inversion = _inversion_p(test)
     checks = [
@@ -63,6 +68,7 @@ def judge(
             f"no fall of the default rate to a worse grade with p below {_SIGNIFICANT:g}",
         ),
         monotone(certificate),
+        _no_leakage(leaks),
     ]
     if against_champion is not None:
         checks.append(
@@ -86,6 +92,12 @@ def monotone(certificate: Certificate) -> Check:
         certificate.worst,
         f"{wanted}; not so: {', '.join(open_)}" if open_ else wanted,
     )
+
+
+def _no_leakage(leaks: Sequence[str]) -> Check:
+    wanted = "no red finding about leakage"
+    found = f"; found: {', '.join(leaks)}" if leaks else ""
+    return Check("no_leakage", not leaks, float(len(leaks)), wanted + found)
 
 
 def _at_most(name: str, measured: Interval, bound: float) -> Check:

@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
-from configs.settings import Product, Settings, Training
-from features import matrix
+from configs.settings import Product, Settings
+from configs.whole import whole
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import conduct, dataset, fit, gate, leakage, report, tune
+from training import dataset, gate, report, sections, tune
 from training.bundle import Bundle
-from training.calibrate import Calibration, Chosen, choose
-from training.dataset import Dataset, Split
-from training.monotone import Certificate, certify
+from training.dataset import Split
+from training.judgement import Judgement, gains, judge
+from training.model import Model, make, study_name
 from training.record import describe_run
 from training.scaling import Scale, make_scale
-from training.scorecard import compare, make_scorecard
 from training.signature import public_key, signing_key
-from training.tune import Tuned
-from training.validate import Interval, Validation, auc_difference, validate
+from training.validate import Interval, Validation
 
-log = logging.getLogger("creditloop.training")
 _REFERENCE_ROWS = 20_000
 _GOLDEN_ROWS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A tuned, fitted and calibrated model that is not yet a version."""
-
-    booster: lgb.Booster
-    chosen: Chosen
-    tuned: Tuned
-
-    @property
-    def calibration(self) -> Calibration:
-        """From raw scores to PDs."""
-        return self.chosen.calibration
-
-    def default_probability(self, values: np.ndarray) -> np.ndarray:
-        """PD, (rows,)."""
-        return self.calibration.default_probability(fit.raw_score(self.booster, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +60,6 @@ def train(
     data = dataset.assemble(product, tables, now)
     split = dataset.split(data, settings.training)
     data_digest = dataset.digest(tables)
-    leaks = leakage.inspect(split, tables, settings.training.seed, settings.training.threads)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
     family = f"{product.name} {split.train.program.digest}"
     name = study_name(split, settings.training)
@@ -93,107 +67,38 @@ def train(
     model = make(split, settings.training, settings.stores.studies, name, progress, long_run, family)
     stage(f"validate on {len(split.test):,} rows")
     scale = make_scale(product.scaling, product.grades)
-    default_probability = model.default_probability(split.test.matrix)
-    test = validate(default_probability, split.test.defaulted, scale)
-    difference = against(champion, split.test, tables, default_probability)
-    benchmark = compare(make_scorecard(split.train, settings.training.seed), split.test, default_probability, scale)
-    certificate = certify(model.booster, data.program.features)
-    verdict = gate.judge(test, _auc(model, split.train), difference, settings.gate, certificate)
-    summary = _summary(
-        split, model, verdict, difference, certificate, describe_run(product, settings, data_digest, iso(now))
-    )
-    summary["scorecard"] = benchmark.to_json(scale)
-    summary["leakage"] = [finding.to_json() for finding in leaks]
-    summary |= conduct.sections(
-        product, tables, data, split, model.default_probability, model.tuned, settings, now, stage
-    )
+    reference = _reference(split, model)
+    judged = judge(product, tables, data, split, model, reference, scale, champion, settings, now, stage)
+    summary = _summary(split, model, describe_run(product, settings, data_digest, iso(now))) | judged.evidence
     stage("write the bundle, log to MLflow")
-    parts = _parts(product, split, model, scale, test, summary)
     signer = signing_key(settings.signing)
+    parts = _parts(product, split, model, scale, reference, judged, summary)
     folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now), signer)
     made = bundles.load(folder, (public_key(signer),))
-    plots = report.figures(
-        default_probability,
-        split.test.defaulted,
-        test.to_json(),
-        _gains(model.booster),
-        [trial["log_loss"] for trial in model.tuned.trials],
+    page, plots = _page(made, model, judged, split.test.defaulted)
+    path = settings.home / "reports" / product.name / f"{made.version}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+    record = registry.Run(
+        _params(summary), _metrics(judged.test), model.tuned.trials, plots, page, judged.verdict.to_json()
     )
-    page = report.render(made.version, test.to_json(), verdict.to_json(), _told(summary), plots)
-    page_path = settings.home / "reports" / product.name / f"{made.version}.html"
-    page_path.parent.mkdir(parents=True, exist_ok=True)
-    page_path.write_text(page, encoding="utf-8")
-    run_id = registry.register(
-        made,
-        registry.Run(_params(summary), _metrics(test), model.tuned.trials, plots, page, verdict.to_json()),
-        settings,
-    )
-    return Outcome(made, test, verdict, difference, run_id, page_path)
+    run_id = registry.register(made, record, settings)
+    return Outcome(made, judged.test, judged.verdict, judged.against_champion, run_id, path)
 
 
-def make(
-    split: Split,
-    settings: Training,
-    storage: str,
-    name: str,
-    progress: tune.Progress,
-    long_run_default_rate: float | None = None,
-    family: str | None = None,
-) -> Model:
-    """Tune and fit on the training rows, calibrate on rows neither of them saw."""
-    tuned = tune.search(split.train, settings, storage, name, progress, family)
-    booster = fit.fit(
-        split.train.matrix,
-        split.train.defaulted,
-        split.train.program.features,
-        tuned.params,
-        tuned.rounds,
-        settings.seed,
-        settings.threads,
-    )
-    held = split.calibrate
-    raw_score = fit.raw_score(booster, held.matrix)
-    chosen = choose(raw_score, held.defaulted, held.customer_id, settings.seed, long_run_default_rate)
-    log.info("calibration %s, long-run default rate %s", chosen.calibration.kind, long_run_default_rate)
-    return Model(booster, chosen, tuned)
-
-
-def study_name(split: Split, settings: Training) -> str:
-    """A name that only the same rows, program and settings share: a rerun resumes, anything else starts afresh."""
-    total = hashlib.sha256(split.train.program.digest.encode())
-    total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads", "workers"})).encode())
-    total.update(np.ascontiguousarray(split.train.matrix).view(np.uint8).data)
-    total.update(np.ascontiguousarray(split.train.defaulted).view(np.uint8).data)
-    total.update("\x1f".join(map(str, split.train.kin())).encode())  # the folds are by customer and group
-    return total.hexdigest()[:24]
-
-
-def against(
-    champion: Bundle | None, test: Dataset, tables: Mapping[str, Columns], default_probability: np.ndarray
-) -> Interval | None:
-    """AUC of the challenger's PDs minus the champion's on the same rows, each by its own features."""
-    if champion is None:
-        return None
-    values = matrix.build(champion.program, tables, test.customer_id, test.as_of)
-    bad = test.defaulted.astype(bool)
-    return auc_difference(default_probability, champion.default_probability(values, threads=0), bad)
-
-
-def _auc(model: Model, data: Dataset) -> float:
-    return float(roc_auc_score(data.defaulted, model.default_probability(data.matrix)))
-
-
-def _gains(booster: lgb.Booster) -> dict[str, float]:
-    gains = booster.feature_importance("gain")
-    return dict(zip(booster.feature_name(), gains / max(gains.sum(), 1e-300), strict=True))
+def _page(
+    made: Bundle, model: Model, judged: Judgement, defaulted: np.ndarray
+) -> tuple[str, Mapping[str, Any]]:
+    trials = [trial["log_loss"] for trial in model.tuned.trials]
+    plots = report.figures(judged.default_probability, defaulted, judged.report, gains(model.booster), trials)
+    told, shown = _told(made.training), sections.sections(made)
+    return report.render(made.version, judged.report, judged.verdict.to_json(), told, plots, shown), plots
 
 
 def _summary(
     split: Split,
     model: Model,
-    verdict: gate.Verdict,
-    difference: Interval | None,
-    certificate: Certificate,
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
     parts = {"train": split.train, "calibrate": split.calibrate, "test": split.test}
@@ -217,10 +122,6 @@ def _summary(
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
         "started_from": model.tuned.started_from,
-        "gate": verdict.to_json(),
-        "calibration": model.chosen.to_json(),
-        "monotone": certificate.to_json(),
-        "auc_against_champion": asdict(difference) if difference else None,
     }
 
 
@@ -229,7 +130,8 @@ def _parts(
     split: Split,
     model: Model,
     scale: Scale,
-    test: Validation,
+    reference: pd.DataFrame,
+    judged: Judgement,
     summary: Mapping[str, Any],
 ) -> bundles.Parts:
     return bundles.Parts(
@@ -238,9 +140,10 @@ def _parts(
         booster=model.booster,
         calibration=model.calibration,
         scale=scale,
-        reference=_reference(split, model),
+        reference=reference,
+        predictions=judged.predictions,
         golden=split.test.matrix[:_GOLDEN_ROWS],
-        validation=test.to_json(),
+        validation=judged.report,
         training=summary,
     )
 

@@ -1,10 +1,12 @@
-"""What people look at beside a model: figures, and one page of them. Nothing here decides anything."""
+"""What people look at beside a model: figures, and a page that says first what matters. Nothing here decides."""
 
 from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,67 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 mpl.use("Agg")
 from matplotlib.figure import Figure
 
+from training.lights import Light
+from training.validate import Interval
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
 )
 _INK, _GOOD, _BAD = "#1f3a5f", "#2a7f62", "#b5473c"
+_LIGHTS: tuple[Light, ...] = ("red", "amber", "green", "grey")
+_ORDER = (
+    "scorecard",
+    "certificate",
+    "leakage",
+    "outcomes",
+    "calibration",
+    "fairness",
+    "alternatives",
+    "reject_inference",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a section: texts and numbers as they shall be read."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What another part of training adds to the page. `told` is one sentence; on the first page if it must be seen."""
+
+    title: str
+    told: str
+    light: Light = "grey"
+    on_first_page: bool = False
+    tables: tuple[Table, ...] = ()
+    plots: Mapping[str, Figure] | None = None
+
+
+def scorecard_section(model_auc: Interval, scorecard_auc: Interval, difference: Interval) -> Section:
+    """The comparison with the WOE scorecard, AUC of model minus scorecard paired (DeLong et al., 1988).
+
+    A model that is not better beyond its interval says so on the first page.
+    """
+    better = difference.low > 0
+    interval = f"{difference.value:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
+    told = (
+        f"LightGBM ranks better than the WOE scorecard: AUC {interval}, paired DeLong"
+        if better
+        else f"LightGBM is not significantly better than the WOE scorecard: AUC {interval}, paired DeLong. "
+        "The scorecard is the simpler choice"
+    )
+    rows = (
+        ("LightGBM", model_auc.value, model_auc.low, model_auc.high),
+        ("WOE scorecard", scorecard_auc.value, scorecard_auc.low, scorecard_auc.high),
+        ("difference, paired", difference.value, difference.low, difference.high),
+    )
+    table = Table("AUC on the same unseen rows", ("model", "AUC", "low", "high"), rows)
+    return Section("Against the scorecard", told, "green" if better else "amber", not better, (table,))
 
 
 def figures(
@@ -31,7 +90,8 @@ def figures(
     """The plots of a model, by name, on the judged rows."""
     return {
         "roc": _roc(default_probability, defaulted, validation),
-        "calibration": _calibration(default_probability, defaulted),
+        "calibration": _calibration(validation),
+        "vintages": _vintages(validation),
         "grades": _grades(validation),
         "scores": _scores(default_probability, defaulted),
         "importance": _importance(gains),
@@ -58,17 +118,32 @@ def _roc(default_probability: np.ndarray, defaulted: np.ndarray, validation: Map
     return figure
 
 
-def _calibration(default_probability: np.ndarray, defaulted: np.ndarray) -> Figure:
-    figure, axes = _axes("Calibration by tenths of the score", "mean PD", "default rate")
-    order = np.argsort(default_probability, kind="stable")
-    for part in np.array_split(order, 10):
-        rate, expected = defaulted[part].mean(), default_probability[part].mean()
-        spread = 1.96 * np.sqrt(max(rate * (1 - rate), 1e-12) / len(part))
-        low = rate - max(0.0, rate - spread)
-        axes.errorbar(expected, rate, yerr=[[low], [spread]], fmt="o", color=_INK, markersize=4, capsize=2)
-    top = axes.get_xlim()[1]
+def _calibration(validation: Mapping[str, Any]) -> Figure:
+    bins = validation["calibration_curve"]
+    figure, axes = _axes("Calibration, default rates with 95 % intervals", "mean PD", "default rate")
+    rates = [one["default_rate"] for one in bins]
+    _with_intervals(axes, [one["mean_pd"] for one in bins], rates)
+    top = max(one["mean_pd"] for one in bins)
     axes.plot([0, top], [0, top], color="#999999", linewidth=0.8, linestyle=":")
     return figure
+
+
+def _vintages(validation: Mapping[str, Any]) -> Figure:
+    figure, axes = _axes("Vintages, 95 % intervals", "month asked", "defaults observed over expected")
+    months = validation["vintages"]
+    place = list(range(len(months)))
+    _with_intervals(axes, place, [month["observed_to_expected"] for month in months])
+    axes.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
+    shown = place[:: max(1, len(place) // 8)]
+    axes.set_xticks(shown, [months[number]["slice"] for number in shown], fontsize=7)
+    return figure
+
+
+def _with_intervals(axes: Any, places: list[Any], estimates: list[Mapping[str, float]]) -> None:
+    values = np.array([one["value"] for one in estimates])
+    spread = np.array([[one["value"] - one["low"], one["high"] - one["value"]] for one in estimates]).T
+    # The Jeffreys interval of no default at all starts above 0.
+    axes.errorbar(places, values, yerr=np.maximum(spread, 0), fmt="o", color=_INK, markersize=4, capsize=2)
 
 
 def _grades(validation: Mapping[str, Any]) -> Figure:
@@ -127,12 +202,48 @@ def render(
     gate: Mapping[str, Any],
     training: Mapping[str, Any],
     plots: Mapping[str, Figure],
+    sections: Mapping[str, Section] | None = None,
 ) -> str:
-    """The validation page: self-contained HTML."""
+    """The validation page: self-contained HTML. `validation` as `examine` makes it or as validation.json holds it.
+
+    Sections come in a settled order (scorecard, certificate, leakage, fairness, reject inference), others after.
+    """
+    given = sections or {}
+    ordered = sorted(given, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
     return _TEMPLATES.get_template("report.html").render(
         title=title,
         validation=validation,
+        groups=_grouped(validation["tests"]),
+        lit={light: [test for test in validation["tests"] if test["light"] == light] for light in _LIGHTS},
         gate=gate,
         training=training,
-        plots={name: inline_svg(figure) for name, figure in plots.items()},
+        sections={name: given[name] for name in ordered},
+        section_plots={name: _pictures(given[name].plots or {}) for name in ordered},
+        plots=_pictures(plots),
     )
+
+
+def _pictures(plots: Mapping[str, Figure]) -> dict[str, str]:
+    return {name: inline_svg(figure) for name, figure in plots.items()}
+
+
+def _grouped(tests: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    return {group: [test for test in tests if test["group"] == group] for group in {t["group"]: 0 for t in tests}}
+
+
+def _number(value: float | str | None, digits: int = 4) -> str:
+    """A number for people; what is missing is a dash, what is a word stays one."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+
+
+def _estimate(interval: Mapping[str, float | None] | None, digits: int = 3) -> str:
+    """An estimate with its interval; a dash where there is none."""
+    if interval is None:
+        return "–"
+    bounds = f"{_number(interval['low'], digits)} to {_number(interval['high'], digits)}"
+    return f"{_number(interval['value'], digits)} ({bounds})"
+
+
+_TEMPLATES.filters.update(number=_number, estimate=_estimate)

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import beta, rankdata
+from scipy.stats import rankdata
+from threadpoolctl import threadpool_limits
 
+from training.backtests import jeffreys_interval, jeffreys_p
 from training.calibrate import logistic_line
 from training.scaling import Scale
 
@@ -48,7 +50,7 @@ class Validation:
     ks: float
     log_loss: float
     brier: float
-    calibration_intercept: float
+    calibration_intercept: Interval
     calibration_slope: Interval
     observed_to_expected: Interval
     grades: tuple[GradeRow, ...]
@@ -78,25 +80,34 @@ def validate(default_probability: np.ndarray, defaulted: np.ndarray, scale: Scal
     )
 
 
-def calibration_line(default_probability: np.ndarray, bad: np.ndarray) -> tuple[float, Interval]:
-    """Intercept and slope of logit(outcome) on logit(PD) (Cox, 1958), the slope with its Wald interval.
+def calibration_line(default_probability: np.ndarray, bad: np.ndarray) -> tuple[Interval, Interval]:
+    """Intercept and slope of logit(outcome) on logit(PD) (Cox, 1958), each with its Wald interval.
 
-    PDs that are all alike tell nothing about a slope: its interval is the whole line.
+    PDs that are all alike tell nothing about a slope: the intervals are then the whole line.
     """
     line = logit(default_probability)
-    intercept, slope = logistic_line(line, bad)
+    with threadpool_limits(1):  # how many threads add up decides the last digit, and this number is re-derived
+        intercept, slope = logistic_line(line, bad)
     fitted = expit(intercept + slope * line)
     weight = fitted * (1 - fitted)
-    centred = line - np.average(line, weights=weight)
-    information = float((weight * centred**2).sum())
-    spread = _95 / math.sqrt(information) if information > 0 else math.inf
-    return intercept, Interval(slope, slope - spread, slope + spread)
+    total = float(weight.sum())
+    centre = float((weight * line).sum()) / total if total > 0 else math.nan
+    information = float((weight * (line - centre) ** 2).sum())
+    if not information > 0:
+        return Interval(intercept, -math.inf, math.inf), Interval(slope, -math.inf, math.inf)
+    variance = 1 / information  # of the slope: the inverse of the information matrix, worked out
+    return _around(intercept, 1 / total + centre**2 * variance), _around(slope, variance)
+
+
+def _around(value: float, variance: float) -> Interval:
+    spread = _95 * math.sqrt(variance)
+    return Interval(value, value - spread, value + spread)
 
 
 def observed_to_expected(defaults: int, rows: int, mean_pd: float) -> Interval:
-    """Observed default rate over mean PD; the Jeffreys interval of the rate (Brown, Cai and DasGupta, 2001), scaled."""
-    low, high = beta.ppf([0.025, 0.975], defaults + 0.5, rows - defaults + 0.5)
-    return Interval(defaults / rows / mean_pd, float(low) / mean_pd, float(high) / mean_pd)
+    """Observed default rate over mean PD, with the Jeffreys interval of the rate, scaled."""
+    low, high = jeffreys_interval(defaults, rows)
+    return Interval(defaults / rows / mean_pd, low / mean_pd, high / mean_pd)
 
 
 def placements(score: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,10 +121,15 @@ def placements(score: np.ndarray, bad: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def auc_interval(score: np.ndarray, bad: np.ndarray) -> Interval:
     """AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988)."""
+    return auc_and_variance(score, bad)[0]
+
+
+def auc_and_variance(score: np.ndarray, bad: np.ndarray) -> tuple[Interval, float]:
+    """AUC with DeLong's interval, cut to [0, 1], and its variance, infinite with a single row of either class."""
     of_bads, of_goods = placements(score, bad)
-    spread = _95 * math.sqrt(_variance(of_bads) + _variance(of_goods))
-    auc = float(of_bads.mean())
-    return Interval(auc, max(0.0, auc - spread), min(1.0, auc + spread))
+    variance = _variance(of_bads) + _variance(of_goods)
+    auc, spread = float(of_bads.mean()), _95 * math.sqrt(variance)
+    return Interval(auc, max(0.0, auc - spread), min(1.0, auc + spread)), variance
 
 
 def auc_difference(challenger: np.ndarray, champion: np.ndarray, bad: np.ndarray) -> Interval:
@@ -135,11 +151,6 @@ def kolmogorov_smirnov(score: np.ndarray, bad: np.ndarray) -> float:
     of_bads = np.searchsorted(np.sort(score[bad]), values, side="right") / bad.sum()
     of_goods = np.searchsorted(np.sort(score[~bad]), values, side="right") / (~bad).sum()
     return float(np.abs(of_bads - of_goods).max())
-
-
-def jeffreys_p(default_probability: float, defaults: int, rows: int) -> float:
-    """P(true PD <= the PD used), prior Beta(1/2, 1/2): small says the PD is too low (ECB 2019, 2.5.3.1)."""
-    return float(beta.cdf(default_probability, defaults + 0.5, rows - defaults + 0.5))
 
 
 def grade_table(default_probability: np.ndarray, bad: np.ndarray, scale: Scale) -> tuple[GradeRow, ...]:

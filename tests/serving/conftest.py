@@ -31,7 +31,7 @@ from serving import access, champion
 from serving.ledger import Ledger
 from serving.score import Scorer, make_scorer
 from training import bundle as bundles
-from training import dataset, pipeline
+from training import dataset, examine, pipeline
 from training.bundle import Bundle
 from training.scaling import make_scale
 from training.signature import public_key, signing_key
@@ -91,6 +91,7 @@ def bundle(
         calibration=model.calibration,
         scale=scale,
         reference=reference,
+        predictions=examine.predictions(split.test, default_probability, None, ()),
         golden=split.test.matrix[:64],
         validation=validate(default_probability, split.test.defaulted, scale).to_json(),
         training={"gate": {"passed": True, "checks": []}},
@@ -126,6 +127,7 @@ def successor(bundle: Bundle) -> Bundle:
         calibration=replace(bundle.calibration, intercept=bundle.calibration.intercept + math.log(1.5)),
         scale=bundle.scale,
         reference=bundle.reference(),
+        predictions=bundle.predictions(),
         golden=bundle.reference()[list(bundle.program.names)].to_numpy()[:64],
         validation=bundle.validation,
         training=bundle.training,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,13 +21,14 @@ from features.catalogue import column_features, compile_program
 from features.contracts import Columns, to_day
 from features.declaration import Feature
 from features.simulate import Portfolio, Scenario, simulate
-from training import fit, pipeline, registry
+from training import examine, fit, gate, pipeline, registry
 from training.bundle import Parts
 from training.calibrate import Calibration
-from training.dataset import Dataset
+from training.dataset import Dataset, Split
+from training.monotone import certify
 from training.scaling import Scale, make_scale
 from training.signature import PrivateKey
-from training.validate import validate
+from training.validate import auc_difference, validate
 
 SMALL = {
     "seed": 7,
@@ -37,6 +39,7 @@ SMALL = {
     "early_stopping_rounds": 10,
     "minimum_defaults": 20,
 }
+EASY = {"minimum_rows": 50, "minimum_defaults": 10, "bootstrap_draws": 50, "sensitivity_rows": 100}
 NOW = dt.date(2024, 12, 31)  # a year after the last of five as_of dates
 DIRECTIONS = {"debt": "rises", "income": "falls", "noise": "unknown"}
 
@@ -200,7 +203,50 @@ def parts(numbers: Callable[..., Dataset], scale: Scale) -> Parts:
         calibration=calibration,
         scale=scale,
         reference=reference,
+        predictions=examine.predictions(data, default_probability, None, ("debt",)),
         golden=data.matrix[:16],
         validation=validate(default_probability, data.defaulted, scale).to_json(),
         training={"gate": {"passed": True, "checks": []}},
+    )
+
+
+@pytest.fixture(scope="session")
+def examined(
+    parts: Parts,
+    numbers: Callable[..., Dataset],
+    shipped: Callable[[str], Product],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Parts:
+    """The same small model, validated in full on rows it never saw against a champion that knows debt alone."""
+    settings = load_settings(tmp_path_factory.mktemp("home"), {"validation": EASY})
+    policy = settings.validation
+
+    def default_probability(values: np.ndarray) -> np.ndarray:
+        return parts.calibration.default_probability(fit.raw_score(parts.booster, values))
+
+    train, calibrate, test = numbers(600), numbers(400, seed=4), numbers(1600, seed=5)
+    pds = default_probability(test.matrix)
+    champion = expit(np.nan_to_num(test.matrix[:, 0]) - 1.4)
+    gains = {"debt": 0.6, "income": 0.3, "town": 0.1, "noise": 0.0}
+    product = shipped("trade_credit")
+    split = Split(train, calibrate, test, by_time=False)
+    facts = examine.gather(split, default_probability, gains, parts.scale, product, training_auc=0.8, policy=policy)
+    rows = examine.predictions(test, pds, champion, facts.top_features)
+    features = parts.program.features
+    moved = examine.moves(parts.reference, features, facts, default_probability, parts.scale, policy)
+    difference = auc_difference(pds, champion, test.defaulted.astype(bool))
+    certificate = certify(parts.booster, parts.program.features)
+    numbers_ = validate(pds, test.defaulted, parts.scale)
+    verdict = gate.judge(numbers_, facts.training_auc, difference, settings.gate, certificate, ())
+    return dataclasses.replace(
+        parts,
+        predictions=rows,
+        validation=examine.examine(rows, facts, moved, parts.scale, policy),
+        training={
+            "gate": verdict.to_json(),
+            "auc_against_champion": dataclasses.asdict(difference),
+            "monotone": certificate.to_json(),
+            "leakage": [],
+            "run": {"settings": settings.model_dump(mode="json", exclude={"home", "stores"})},
+        },
     )

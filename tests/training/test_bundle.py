@@ -37,6 +37,7 @@ FILES = (
     "features.json",
     "scaling.json",
     "reference.parquet",
+    "predictions.parquet",
     "golden.json",
     "validation.json",
     "training.json",
@@ -294,7 +295,7 @@ _CHILD = textwrap.dedent("""
     loaded = bundle.load(Path(sys.argv[1]), (sys.argv[4],))
     parts = bundle.Parts(
         loaded.product, loaded.program, loaded.booster, loaded.calibration, loaded.scale,
-        loaded.reference(), loaded.reference()[list(loaded.program.names)].to_numpy()[:16],
+        loaded.reference(), loaded.predictions(), loaded.reference()[list(loaded.program.names)].to_numpy()[:16],
         loaded.validation, {"written": "again"},
     )
     setattr(bundle, sys.argv[3], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))

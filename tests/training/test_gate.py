@@ -41,7 +41,7 @@ GOOD = Validation(
     ks=0.4,
     log_loss=0.2,
     brier=0.05,
-    calibration_intercept=0.0,
+    calibration_intercept=Interval(0.0, -0.1, 0.1),
     calibration_slope=Interval(1.0, 0.8, 1.2),
     observed_to_expected=Interval(1.0, 0.8, 1.25),
     grades=(row("A", 500, 10), row("B", 300, 20), row("C", 200, 30)),
@@ -54,8 +54,10 @@ def failed(
     against: Interval | None = None,
     bounds: Gate = BOUNDS,
     certificate: Certificate = PROVED,
+    leaks: tuple[str, ...] = (),
 ) -> list[str]:
-    verdict = gate.judge(dataclasses.replace(GOOD, **(changes or {})), training_auc, against, bounds, certificate)
+    test = dataclasses.replace(GOOD, **(changes or {}))
+    verdict = gate.judge(test, training_auc, against, bounds, certificate, leaks)
     assert verdict.passed == all(check.passed for check in verdict.checks)
     return [check.name for check in verdict.checks if not check.passed]
 
@@ -99,8 +101,14 @@ def test_a_measure_on_its_bound_passes(changes: dict[str, Any], training_auc: fl
     assert failed(changes, training_auc) == []
 
 
+def test_a_feature_that_leaks_fails_and_is_named() -> None:
+    assert failed(leaks=("closed_on",)) == ["no_leakage"]
+    told = gate.judge(GOOD, 0.78, None, BOUNDS, PROVED, ("closed_on",)).checks[-1].wanted
+    assert told == "no red finding about leakage; found: closed_on"
+
+
 def test_without_a_champion_there_is_no_comparison() -> None:
-    names = [check.name for check in gate.judge(GOOD, 0.78, None, BOUNDS, PROVED).checks]
+    names = [check.name for check in gate.judge(GOOD, 0.78, None, BOUNDS, PROVED, ()).checks]
     assert "not_worse_than_champion" not in names
 
 
@@ -143,7 +151,7 @@ def test_a_test_with_one_grade_filled_has_no_inversion() -> None:
 @pytest.mark.parametrize(("better", "worse"), [((50, 6), (40, 2)), ((500, 40), (300, 5)), ((9, 0), (7, 3))])
 def test_the_evidence_of_an_inversion_is_fishers(better: tuple[int, int], worse: tuple[int, int]) -> None:
     changed = dataclasses.replace(GOOD, grades=(row("A", *better), row("B", *worse)))
-    measured = {c.name: c.measured for c in gate.judge(changed, 0.78, None, BOUNDS, PROVED).checks}["grades_rise"]
+    measured = {c.name: c.measured for c in gate.judge(changed, 0.78, None, BOUNDS, PROVED, ()).checks}["grades_rise"]
     table = [[better[1], better[0] - better[1]], [worse[1], worse[0] - worse[1]]]
     assert measured == pytest.approx(fisher_exact(table, alternative="greater").pvalue, rel=1e-9)
 
@@ -155,7 +163,7 @@ def test_a_true_model_seldom_fails_a_small_test_by_chance(scale: Scale, rows: in
     for _ in range(200):
         log_odds = rng.normal(-2.2, 1.2, rows)
         test = validate(expit(log_odds), rng.random(rows) < expit(log_odds), scale)
-        refused += not gate.judge(test, test.auc.value, None, BOUNDS, PROVED).passed
+        refused += not gate.judge(test, test.auc.value, None, BOUNDS, PROVED, ()).passed
     assert refused <= 10  # of 200
 
 
@@ -170,6 +178,6 @@ def test_a_direction_that_is_not_proved_fails_whether_or_not_rows_that_break_it_
 
 
 def test_a_verdict_is_plain_json() -> None:
-    told = gate.judge(GOOD, 0.78, Interval(0.0, -0.1, 0.1), BOUNDS, PROVED).to_json()
+    told = gate.judge(GOOD, 0.78, Interval(0.0, -0.1, 0.1), BOUNDS, PROVED, ()).to_json()
     assert told == json.loads(json.dumps(told))
     assert told["passed"] is False

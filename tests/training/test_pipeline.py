@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -22,13 +23,14 @@ from features.contracts import to_day
 from features.flat import FlatTable, read_flat
 from features.load import check_tables
 from features.simulate import Portfolio
-from training import dataset, fit, pipeline
+from training import dataset, fit, judgement, pipeline
 from training.bundle import load
 from training.calibrate import Chosen, calibration_from_json
 from training.dataset import Dataset
 from training.scorecard import make_scorecard
 from training.signature import trusted_keys
 from training.validate import auc_difference, validate
+from training.verify import verify
 
 TrainAgain = Callable[..., Any]
 
@@ -77,7 +79,7 @@ def test_every_trial_is_told_as_it_ends(trained: Any) -> None:
 
 
 def test_the_stages_are_told_before_they_begin(trained: Any) -> None:
-    assert [stage.split()[0] for stage in trained.stages] == ["build", "tune", "validate", "write"]
+    assert [stage.split()[0] for stage in trained.stages] == ["build", "tune", "validate", "prove", "write"]
 
 
 def test_the_same_inputs_give_the_same_model_text(trained: Any, again: Any) -> None:
@@ -85,10 +87,23 @@ def test_the_same_inputs_give_the_same_model_text(trained: Any, again: Any) -> N
     assert second.read_bytes() == first.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["calibration.json", "validation.json", "golden.json", "reference.parquet"])
+@pytest.mark.parametrize("name", ["calibration.json", "golden.json", "reference.parquet"])
 def test_the_same_inputs_give_the_same_file(trained: Any, again: Any, name: str) -> None:
     first, second = (run.outcome.bundle.folder / name for run in (trained, again))
     assert second.read_bytes() == first.read_bytes()
+
+
+def test_the_same_inputs_give_the_same_validation_but_for_the_champion(trained: Any, again: Any) -> None:
+    first, second = (copy.deepcopy(run.outcome.bundle.validation) for run in (trained, again))
+    assert second["tests"].pop()["name"] == "swap_set"
+    assert first.pop("swap_sets") == []
+    assert len(second.pop("swap_sets")) == 4
+    assert second == first
+
+
+def test_the_report_of_a_real_model_derives_again_to_the_last_bit(trained: Any, again: Any) -> None:
+    for run in (trained, again):
+        assert verify(run.outcome.bundle)[1] == ()
 
 
 def test_the_rows_that_validate_are_the_rows_of_the_test(trained: Any, parts_of: dataset.Split, lender: Any) -> None:
@@ -153,7 +168,8 @@ def test_a_champion_is_scored_by_its_own_features(trained: Any, parts_of: datase
     champion = dataclasses.replace(trained.outcome.bundle, program=compile_program(turned), booster=booster)
     pds = np.random.default_rng(1).random(len(test))
     expected = auc_difference(pds, fit.raw_score(booster, test.matrix[:, ::-1]), test.defaulted.astype(bool))
-    assert pipeline.against(champion, test, lender.tables, pds) == expected
+    of_champion = judgement.champion_default_probability(champion, test, lender.tables)
+    assert judgement.against(of_champion, test, pds) == expected
 
 
 def test_the_calibration_rows_were_not_fitted(trained: Any, parts_of: dataset.Split) -> None:

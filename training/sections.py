@@ -1,0 +1,108 @@
+"""The evidence of training.json as sections of the validation page; nothing is computed, only told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.bundle import Bundle
+from training.lights import Light
+from training.report import Section, Table, scorecard_section
+from training.validate import Interval
+
+_STATES = ("good", "bad", "indeterminate", "in_default", "unobserved", "immature")
+_LIGHTS: dict[str, Light] = {"green": "green", "amber": "amber", "red": "red"}
+
+
+def sections(bundle: Bundle) -> dict[str, Section]:
+    """A section for each part of the evidence the version holds, by name."""
+    evidence = bundle.training
+    told = {
+        "scorecard": lambda: _scorecard(bundle.validation, evidence["scorecard"]),
+        "certificate": lambda: _certificate(evidence["monotone"]),
+        "leakage": lambda: _leakage(evidence["leakage"]),
+        "outcomes": lambda: _outcomes(evidence["outcomes"]),
+        "calibration": lambda: _calibration(evidence["calibration"]),
+        "fairness": lambda: _fairness(evidence["fairness"]),
+        "alternatives": lambda: _alternatives(evidence["alternatives"]),
+        "reject_inference": lambda: _rejects(evidence["reject_inference"]),
+    }
+    held = {"certificate": "monotone"}
+    return {name: make() for name, make in told.items() if held.get(name, name) in evidence}
+
+
+def _scorecard(validation: Mapping[str, Any], found: Mapping[str, Any]) -> Section:
+    section = scorecard_section(
+        Interval(**validation["auc"]),
+        Interval(**found["validation"]["auc"]),
+        Interval(**found["model_minus_scorecard"]),
+    )
+    points = _table("Points of the scorecard: a customer's are their sum", found["table"])
+    return Section(section.title, section.told, section.light, section.on_first_page, (*section.tables, points))
+
+
+def _certificate(found: Mapping[str, Any]) -> Section:
+    findings = found["findings"]
+    proved = sum(finding["proved"] for finding in findings)
+    rows = tuple(
+        (f["feature"], f["risk"], "proved" if f["proved"] else "not proved", f["violation"] and f["violation"]["size"])
+        for f in findings
+    )
+    table = Table(found["about"], ("feature", "risk", "from the trees", "worst violation, log-odds"), rows)
+    told = f"{proved} of {len(findings)} declared directions of risk are proved from the {found['trees']} trees"
+    light: Light = "green" if found["holds"] else "red"
+    return Section("Certificate of monotonicity", told, light, not found["holds"], (table,))
+
+
+def _leakage(found: Sequence[Mapping[str, Any]]) -> Section:
+    red = sum(finding["severity"] == "red" for finding in found)
+    rows = [{key: f[key] for key in ("check", "severity", "subject", "measured", "bound", "told")} for f in found]
+    light: Light = "red" if red else "amber" if found else "green"
+    told = f"{len(found)} findings, {red} of them red" if found else "Nothing that looks like leakage"
+    return Section("Leakage", told, light, bool(red), (_table("What was looked into", rows),) if rows else ())
+
+
+def _outcomes(clock: Mapping[str, Any]) -> Section:
+    told = ", ".join(f"{clock[state]:,} {state.replace('_', ' ')}" for state in _STATES)
+    told += f"; the product's definition overrules the lender's flag in {clock['redefined']:,}"
+    return Section("Outcomes by the label clock", told, "grey", False, (_table("By month asked", clock["vintages"]),))
+
+
+def _calibration(found: Mapping[str, Any]) -> Section:
+    rows = [{**one, "chosen": one["kind"] == found["calibration"]["kind"]} for one in found["candidates"]]
+    told = f"{found['calibration']['kind']}: the simplest that is as good as the best, out of sample"
+    if found["long_run_default_rate"] is not None:
+        told += f"; moved to the long-run default rate {found['long_run_default_rate']:g}"
+    return Section("Calibration", told, "grey", False, (_table("Candidates", rows),) if rows else ())
+
+
+def _fairness(found: Mapping[str, Any]) -> Section:
+    light = _LIGHTS.get(found["light"], "grey")
+    told = f"Groups compared on the test rows: {found['light']}. Policy, not regulation"
+    proxies = _table("How well the features tell a group apart", [_flat(one) for one in found["proxies"]])
+    return Section("Fairness", told, light, light == "red", (_table("By group", found["table"]), proxies))
+
+
+def _alternatives(found: Mapping[str, Any]) -> Section:
+    return Section(
+        "Less discriminatory alternatives",
+        "Other models of the same study beside the chosen one, on the rows that calibrate",
+        tables=(_table("AUC against impact ratio", found["table"]),),
+    )
+
+
+def _rejects(found: Mapping[str, Any]) -> Section:
+    return Section(
+        "The declined",
+        "What they would have done is a band, never a number",
+        tables=(_table("Default rate and AUC of all who asked", found["table"]),),
+    )
+
+
+def _flat(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in one.items()}
+
+
+def _table(caption: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = tuple(rows[0]) if rows else ()
+    return Table(caption, tuple(name.replace("_", " ") for name in columns), tuple(tuple(r.values()) for r in rows))
