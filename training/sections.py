@@ -11,6 +11,32 @@ from training.report import Section, Table, scorecard_section
 from training.validate import Interval
 
 _STATES = ("good", "bad", "indeterminate", "in_default", "unobserved", "immature")
+_BY_GROUP = (
+    "attribute",
+    "group",
+    "rows",
+    "light",
+    "approved",
+    "impact ratio",
+    "p",
+    "gap among goods",
+    "gap among bads",
+    "score difference",
+    "observed / expected",
+    "AUC",
+)
+_ALTERNATIVE = (
+    "attribute",
+    "model",
+    "AUC",
+    "AUC minus chosen",
+    "approved",
+    "impact ratio",
+    "nearer to 1 by",
+    "on the front",
+    "must be shown",
+)
+_METHOD = ("method", "assumes", "default rate of all", "AUC")
 _LIGHTS: dict[str, Light] = {"green": "green", "amber": "amber", "red": "red"}
 
 
@@ -37,7 +63,8 @@ def _scorecard(validation: Mapping[str, Any], found: Mapping[str, Any]) -> Secti
         Interval(**found["validation"]["auc"]),
         Interval(**found["model_minus_scorecard"]),
     )
-    points = _table("Points of the scorecard: a customer's are their sum", found["table"])
+    columns = ("feature", "holds", "points", "woe", "rows", "defaults")
+    points = _table("Points of the scorecard: a customer's are their sum", columns, found["table"])
     return Section(section.title, section.told, section.light, section.on_first_page, (*section.tables, points))
 
 
@@ -56,38 +83,45 @@ def _certificate(found: Mapping[str, Any]) -> Section:
 
 def _leakage(found: Sequence[Mapping[str, Any]]) -> Section:
     red = sum(finding["severity"] == "red" for finding in found)
-    rows = [{key: f[key] for key in ("check", "severity", "subject", "measured", "bound", "told")} for f in found]
+    table = _table("What was looked into", ("check", "severity", "told", "measured", "bound"), found)
     light: Light = "red" if red else "amber" if found else "green"
-    told = f"{len(found)} findings, {red} of them red" if found else "Nothing that looks like leakage"
-    return Section("Leakage", told, light, bool(red), (_table("What was looked into", rows),) if rows else ())
+    told = f"{len(found)} suspicions, {red} of them red" if found else "Nothing that looks like leakage"
+    return Section("Leakage", told, light, bool(red), (table,) if found else ())
 
 
 def _outcomes(clock: Mapping[str, Any]) -> Section:
     told = ", ".join(f"{clock[state]:,} {state.replace('_', ' ')}" for state in _STATES)
     told += f"; the product's definition overrules the lender's flag in {clock['redefined']:,}"
-    return Section("Outcomes by the label clock", told, "grey", False, (_table("By month asked", clock["vintages"]),))
+    table = _table("By month asked", ("month", *_STATES), clock["vintages"])
+    return Section("Outcomes by the label clock", told, "grey", False, (table,))
 
 
 def _calibration(found: Mapping[str, Any]) -> Section:
-    rows = [{**one, "chosen": one["kind"] == found["calibration"]["kind"]} for one in found["candidates"]]
-    told = f"{found['calibration']['kind']}: the simplest that is as good as the best, out of sample"
+    chosen = found["calibration"]["kind"]
+    rows = [{**one, "chosen": "yes" if one["kind"] == chosen else ""} for one in found["candidates"]]
+    told = f"{chosen}: the simplest that is as good as the best, out of sample"
     if found["long_run_default_rate"] is not None:
         told += f"; moved to the long-run default rate {found['long_run_default_rate']:g}"
-    return Section("Calibration", told, "grey", False, (_table("Candidates", rows),) if rows else ())
+    table = _table("Candidates", ("kind", "chosen", "log_loss", "worse_by", "standard_error"), rows)
+    return Section("Calibration", told, "grey", False, (table,) if rows else ())
 
 
 def _fairness(found: Mapping[str, Any]) -> Section:
     light = _LIGHTS.get(found["light"], "grey")
     told = f"Groups compared on the test rows: {found['light']}. Policy, not regulation"
-    proxies = _table("How well the features tell a group apart", [_flat(one) for one in found["proxies"]])
-    return Section("Fairness", told, light, light == "red", (_table("By group", found["table"]), proxies))
+    groups = _table("By group", _BY_GROUP, found["table"])
+    told_by = [{**one, "told by": ", ".join(f"{name} {gain:.0%}" for name, gain in one["features"])}
+               for one in found["proxies"]]  # fmt: skip
+    columns = ("attribute", "group", "rows", "auc", "low", "high", "light", "told by")
+    proxies = _table("How well the features tell a group apart, and by what", columns, told_by)
+    return Section("Fairness", told, light, light == "red", (groups, proxies))
 
 
 def _alternatives(found: Mapping[str, Any]) -> Section:
     return Section(
         "Less discriminatory alternatives",
         "Other models of the same study beside the chosen one, on the rows that calibrate",
-        tables=(_table("AUC against impact ratio", found["table"]),),
+        tables=(_table("AUC against impact ratio", _ALTERNATIVE, found["table"]),),
     )
 
 
@@ -95,14 +129,11 @@ def _rejects(found: Mapping[str, Any]) -> Section:
     return Section(
         "The declined",
         "What they would have done is a band, never a number",
-        tables=(_table("Default rate and AUC of all who asked", found["table"]),),
+        tables=(_table("Default rate and AUC of all who asked", _METHOD, found["table"]),),
     )
 
 
-def _flat(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in one.items()}
-
-
-def _table(caption: str, rows: Sequence[Mapping[str, Any]]) -> Table:
-    columns = tuple(rows[0]) if rows else ()
-    return Table(caption, tuple(name.replace("_", " ") for name in columns), tuple(tuple(r.values()) for r in rows))
+def _table(caption: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The columns in this order: JSON has none."""
+    titles = tuple(name.replace("_", " ") for name in columns)
+    return Table(caption, titles, tuple(tuple(row[name] for name in columns) for row in rows))
