@@ -22,8 +22,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.core.imputils import lower_builtin
-from numba.core.typing import signature
-from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
 from serving import trees
@@ -31,6 +30,9 @@ from serving.trees import Trees
 
 _WIDTH = 8  # numbers side by side: points of one row, or rows at one point
 _ZERO = 1.0000000180025095e-35  # what LightGBM takes for zero: 1e-35 as a float, which is a little more
+
+_TOLERANCE = 1e-9
+_intrinsic: Any = intrinsic  # its type asks callers for the typing context, which only the compiler passes
 
 
 class _Lanes(types.Type):
@@ -78,7 +80,7 @@ def _place(context: Any, builder: Any, array_type: Any, array: Any, place: Any) 
     return builder.bitcast(builder.gep(data, [first]), _vector.as_pointer())
 
 
-@intrinsic
+@_intrinsic
 def _load(typing_context: Any, array: Any, place: Any) -> Any:
     """Lanes number `place` of a contiguous array."""
 
@@ -88,7 +90,7 @@ def _load(typing_context: Any, array: Any, place: Any) -> Any:
     return signature(_lanes, array, types.intp), lower
 
 
-@intrinsic
+@_intrinsic
 def _store(typing_context: Any, array: Any, place: Any, value: Any) -> Any:
     """Make `value` the lanes number `place` of a contiguous array."""
 
@@ -99,7 +101,7 @@ def _store(typing_context: Any, array: Any, place: Any, value: Any) -> Any:
     return signature(types.void, array, types.intp, _lanes), lower
 
 
-@intrinsic
+@_intrinsic
 def _all(typing_context: Any, value: Any) -> Any:
     """Lanes that all hold `value`."""
 
@@ -110,7 +112,7 @@ def _all(typing_context: Any, value: Any) -> Any:
     return signature(_lanes, types.float64), lower
 
 
-@intrinsic
+@_intrinsic
 def _goes_left(typing_context: Any, value: Any, threshold: Any, zero_left: Any, nan_left: Any) -> Any:
     """1 in the lanes where a split lets `value` go left, else 0."""
 
@@ -197,20 +199,20 @@ def _contributions(
                 _store(above, 0, weight)
                 for n in range(count):
                     split = splits[start + n]
-                    product = _load(above, split.parent) * _load(factor, n)
+                    here = _all(split.cover) * rest + _load(passes, n) * t
+                    product = _load(above, split.parent) * here
+                    _store(factor, n, here)
                     if split.earlier:
                         back = one / _load(factor, split.earlier)
                         _store(inverse, n, back)
                         product = product * back
                     _store(above, n, product)
-                    _store(factor, split.left, _all(split.left_cover) * rest + _load(passes, split.left) * t)
-                    _store(factor, split.right, _all(split.right_cover) * rest + _load(passes, split.right) * t)
                 for n in range(count - 1, -1, -1):
                     split = splits[start + n]
                     left, right = _load(below, split.left), _load(below, split.right)
-                    both = _load(factor, split.left) * left + _load(factor, split.right) * right
-                    gain = (_load(passes, split.left) - _all(split.left_cover)) * left
-                    gain = gain + (_load(passes, split.right) - _all(split.right_cover)) * right
+                    closed = _all(split.left_cover) * left + _all(split.right_cover) * right
+                    gain = _load(passes, split.left) * left + _load(passes, split.right) * right - closed
+                    both = closed + gain * t
                     if split.earlier:
                         both = both * _load(inverse, n)
                         gain = gain - (_load(passes, split.earlier) - _all(split.earlier_cover)) * both
@@ -256,6 +258,17 @@ class Explainer:
             out,
         )
         return out
+
+    def check(self, booster: lgb.Booster, values: np.ndarray) -> None:
+        """Raise trees.NotCovered unless `values` are explained as LightGBM does, and each row alone as among all."""
+        found = self.contributions(values)
+        expected = np.asarray(booster.predict(values, pred_contrib=True, num_threads=1))
+        difference = float(np.abs(found - expected).max(initial=0.0))
+        if not difference <= _TOLERANCE:
+            raise trees.NotCovered(f"its contributions differ from LightGBM's by {difference:.3g}")
+        alone = [self.contributions(row[None]).tobytes() for row in values]
+        if b"".join(alone) != found.tobytes():
+            raise trees.NotCovered("on this machine a row alone has other bits than among many")
 
 
 def make_explainer(booster: lgb.Booster) -> Explainer:

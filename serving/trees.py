@@ -11,18 +11,19 @@ import numpy as np
 _ZERO_IS_MISSING, _NAN_IS_MISSING = 1, 2  # LightGBM's missing types, bits 2 and 3 of a decision type; 0 is none
 
 # A node's slot is its place in its tree: splits in LightGBM's order, then leaves. `earlier` is the node below the last
-# split on the same feature further up (0, the root, where there is none); `left_cover`, `right_cover` and
-# `earlier_cover` are the products of the cover fractions of all splits on this feature down to that node.
+# split on the same feature further up (0, the root, where there is none). A node's cover is the share of training
+# rows that all splits on its parent's feature let pass on the way to it; a record is 64 bytes, a line of the cache.
 SPLIT = np.dtype(
     [
         ("threshold", "f8"),
+        ("cover", "f8"),
         ("left_cover", "f8"),
         ("right_cover", "f8"),
         ("earlier_cover", "f8"),
-        ("left", "i4"),
-        ("right", "i4"),
-        ("parent", "i4"),
-        ("earlier", "i4"),
+        ("left", "i2"),
+        ("right", "i2"),
+        ("parent", "i2"),
+        ("earlier", "i2"),
         ("feature", "i4"),
         ("first_word", "i4"),
         ("words", "i4"),
@@ -107,6 +108,8 @@ def _splits(block: Mapping[str, str], features: int, first_word: int) -> tuple[n
     if block.get("is_linear", "0") != "0":
         raise NotCovered("its leaves are linear")
     count = int(block["num_leaves"]) - 1
+    if 2 * count > np.iinfo(SPLIT["left"]).max:
+        raise NotCovered(f"a tree of {count + 1} leaves")
     tree = np.zeros(count, SPLIT)
     if not count:
         return tree, 0
@@ -127,7 +130,7 @@ def _place_missing(tree: np.ndarray, default_left: np.ndarray, missing: np.ndarr
     """The side of zero and of NaN: what is missing takes the default, NaN that is not missing counts as zero."""
     if (missing > _NAN_IS_MISSING).any():
         raise NotCovered("a missing type LightGBM 4 does not have")
-    tree["zero_left"] = np.where(missing == _ZERO_IS_MISSING, default_left, 0.0 <= tree["threshold"])
+    tree["zero_left"] = np.where(missing == _ZERO_IS_MISSING, default_left, tree["threshold"] >= 0.0)
     tree["nan_left"] = np.where(missing == _NAN_IS_MISSING, default_left, tree["zero_left"])
 
 
@@ -171,5 +174,6 @@ def _follow_paths(tree: np.ndarray, counts: np.ndarray) -> int:
             cover[child] = cover[node] * float(counts[child]) / float(counts[n])
             different[child] = different[n] + (node == 0)
         tree["parent"][n], tree["earlier"][n], tree["earlier_cover"][n] = parent[n], node, cover[node]
+    tree["cover"] = cover[: len(tree)]
     tree["left_cover"], tree["right_cover"] = np.array(cover)[left], np.array(cover)[right]
     return max(different)
