@@ -127,6 +127,83 @@ def _goes_left(typing_context: Any, value: Any, threshold: Any, zero_left: Any, 
 
 
 @njit(cache=True, nogil=True)
+def _follow(
+    splits: np.ndarray, categories: np.ndarray, facts: np.ndarray, sides: np.ndarray, passes: np.ndarray
+) -> None:
+    """Fill in `passes` for one tree: 1 for each node whose parent's feature let the row pass all the way, else 0.
+
+    `sides` is room for the lanes of one split.
+    """
+    one = _all(1.0)
+    for n in range(splits.shape[0]):
+        split = splits[n]
+        goes = _goes_left(
+            _load(facts, split.feature),
+            _all(split.threshold),
+            _all(float(split.zero_left)),
+            _all(float(split.nan_left)),
+        )
+        if split.categorical:
+            for lane in range(_WIDTH):
+                sides[lane] = 0.0
+                value = facts[split.feature * _WIDTH + lane]
+                if -1.0 < value < 32.0 * split.words:  # NaN and negative numbers go right
+                    category = int(value)
+                    word = categories[split.first_word + (category >> 5)]
+                    sides[lane] = float(word >> (category & 31) & 1)
+            goes = _load(sides, 0)
+        earlier = _load(passes, split.earlier)
+        _store(passes, split.left, earlier * goes)
+        _store(passes, split.right, earlier * (one - goes))
+
+
+@njit(cache=True, nogil=True)
+def _integrate(
+    splits: np.ndarray,
+    passes: np.ndarray,
+    factor: np.ndarray,
+    inverse: np.ndarray,
+    above: np.ndarray,
+    below: np.ndarray,
+    t: Any,
+    weight: Any,
+    total: np.ndarray,
+    first_total: int,
+) -> None:
+    """Add what one tree contributes at the points `t` to the lanes of `total` from `first_total` on, one a feature.
+
+    Filled in: `factor`, z + (o - z) t of each split; `inverse`, 1 / that of the earlier split on the same feature;
+    `above`, the product of the factors down to a split but for its own feature; `below`, the sum over the leaves below
+    a node of value x factors on the way.
+    """
+    one = _all(1.0)
+    rest = one - t
+    _store(above, 0, weight)
+    for n in range(splits.shape[0]):
+        split = splits[n]
+        here = _all(split.cover) * rest + _load(passes, n) * t
+        product = _load(above, split.parent) * here
+        _store(factor, n, here)
+        if split.earlier:
+            back = one / _load(factor, split.earlier)
+            _store(inverse, n, back)
+            product = product * back
+        _store(above, n, product)
+    for n in range(splits.shape[0] - 1, -1, -1):
+        split = splits[n]
+        left, right = _load(below, split.left), _load(below, split.right)
+        closed = _all(split.left_cover) * left + _all(split.right_cover) * right
+        gain = _load(passes, split.left) * left + _load(passes, split.right) * right - closed
+        both = closed + gain * t
+        if split.earlier:
+            both = both * _load(inverse, n)
+            gain = gain - (_load(passes, split.earlier) - _all(split.earlier_cover)) * both
+        _store(below, n, both)
+        place = first_total + split.feature
+        _store(total, place, _load(total, place) + _load(above, n) * gain)
+
+
+@njit(cache=True, nogil=True)
 def _contributions(
     splits: np.ndarray,
     first: np.ndarray,
@@ -144,16 +221,12 @@ def _contributions(
     most = 0
     for tree in range(first.shape[0] - 1):
         most = max(most, 2 * (first[tree + 1] - first[tree]) + 1)
-    passes = np.ones(most * _WIDTH)  # o of the path to each node, by the splits on the last feature asked
-    factor = np.ones(most * _WIDTH)  # z + (o - z) t of the same
-    inverse = np.ones(most * _WIDTH)  # 1 / factor of the earlier split on the feature a split asks
-    above = np.ones(most * _WIDTH)  # the product of factors down to a split, its own feature left out
-    below = np.ones(most * _WIDTH)  # the sum over the leaves below: value x factors from here down
+    passes, factor, inverse = np.ones(most * _WIDTH), np.ones(most * _WIDTH), np.ones(most * _WIDTH)
+    above, below = np.ones(most * _WIDTH), np.ones(most * _WIDTH)
     facts = np.empty(values.shape[1] * _WIDTH)
     sides = np.empty(_WIDTH)
     total = np.empty((_WIDTH, values.shape[1], _WIDTH))
     flat = total.reshape(-1)
-    one = _all(1.0)
     row = 0
     while row < values.shape[0]:
         together = _WIDTH if values.shape[0] - row >= _WIDTH else 1
@@ -164,26 +237,7 @@ def _contributions(
                 facts[feature * _WIDTH + lane] = 0.0 if abs(value) <= _ZERO else value
         for tree in range(first.shape[0] - 1):
             start, count = first[tree], first[tree + 1] - first[tree]
-            for n in range(count):
-                split = splits[start + n]
-                goes = _goes_left(
-                    _load(facts, split.feature),
-                    _all(split.threshold),
-                    _all(float(split.zero_left)),
-                    _all(float(split.nan_left)),
-                )
-                if split.categorical:
-                    for lane in range(_WIDTH):
-                        sides[lane] = 0.0
-                        value = facts[split.feature * _WIDTH + lane]
-                        if -1.0 < value < 32.0 * split.words:  # NaN and negative numbers go right
-                            category = int(value)
-                            word = categories[split.first_word + (category >> 5)]
-                            sides[lane] = float(word >> (category & 31) & 1)
-                    goes = _load(sides, 0)
-                earlier = _load(passes, split.earlier)
-                _store(passes, split.left, earlier * goes)
-                _store(passes, split.right, earlier * (one - goes))
+            _follow(splits[start : start + count], categories, facts, sides, passes)
             for leaf in range(count + 1):
                 _store(below, count + leaf, _all(leaves[start + tree + leaf]))
             rule = points[tree]
@@ -195,30 +249,18 @@ def _contributions(
                 else:
                     t, weight = _all(nodes[rule, step]), _all(weights[rule, step])
                     slot = step % _WIDTH
-                rest = one - t
-                _store(above, 0, weight)
-                for n in range(count):
-                    split = splits[start + n]
-                    here = _all(split.cover) * rest + _load(passes, n) * t
-                    product = _load(above, split.parent) * here
-                    _store(factor, n, here)
-                    if split.earlier:
-                        back = one / _load(factor, split.earlier)
-                        _store(inverse, n, back)
-                        product = product * back
-                    _store(above, n, product)
-                for n in range(count - 1, -1, -1):
-                    split = splits[start + n]
-                    left, right = _load(below, split.left), _load(below, split.right)
-                    closed = _all(split.left_cover) * left + _all(split.right_cover) * right
-                    gain = _load(passes, split.left) * left + _load(passes, split.right) * right - closed
-                    both = closed + gain * t
-                    if split.earlier:
-                        both = both * _load(inverse, n)
-                        gain = gain - (_load(passes, split.earlier) - _all(split.earlier_cover)) * both
-                    _store(below, n, both)
-                    place = slot * values.shape[1] + split.feature
-                    _store(flat, place, _load(flat, place) + _load(above, n) * gain)
+                _integrate(
+                    splits[start : start + count],
+                    passes,
+                    factor,
+                    inverse,
+                    above,
+                    below,
+                    t,
+                    weight,
+                    flat,
+                    slot * values.shape[1],
+                )
         for lane in range(together):
             for feature in range(values.shape[1]):
                 found = 0.0
