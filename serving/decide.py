@@ -100,6 +100,8 @@ def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[Decisi
         "raw_score": float(scores.raw_score[0]),
         "contributions": contributions.tolist(),
     }
+    if scorer.explained_by != "lightgbm":  # records made before there was a choice do not name it
+        evidence["explained_by"] = scorer.explained_by
     return answer, evidence
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -41,6 +41,8 @@ def replay_one(record: Record, scorer_of: Callable[[str, str], Scorer]) -> Repla
         body = record.body()
         scorer = scorer_of(body["answer"]["model"], body["answer"]["policy"])
         question = msgspec.convert(body["question"], Question)
+        if body["evidence"].get("explained_by", "lightgbm") == "lightgbm":
+            scorer = replace(scorer, explainer=None)
         answer, evidence = decide(scorer, question, decision_id)
     except (CreditloopError, msgspec.MsgspecError, KeyError, TypeError) as error:
         return Replayed(decision_id, False, f"cannot be decided again: {error}")

@@ -62,6 +62,12 @@ class Bundle:
         """PD, (rows,)."""
         return self.calibration.default_probability(self.raw_score(matrix, threads))
 
+    def golden(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows kept with the model, (rows, features), and the raw score each had where it was made, (rows,)."""
+        golden = json.loads((self.folder / "golden.json").read_text(encoding="utf-8"))
+        rows = np.array([[float.fromhex(value) for value in row] for row in golden["rows"]])
+        return rows, np.array([float.fromhex(value) for value in golden["raw_score"]])
+
     def reference(self) -> pd.DataFrame:
         """The rows the monitor compares with: features as columns; `_default_probability`, `_defaulted`, `_as_of`."""
         return pd.read_parquet(self.folder / "reference.parquet")
@@ -232,9 +238,7 @@ def _own_program(folder: Path, described: Mapping[str, Any]) -> Program:
 
 
 def _golden_rows_score_alike(bundle: Bundle) -> None:
-    golden = json.loads((bundle.folder / "golden.json").read_text(encoding="utf-8"))
-    rows = np.array([[float.fromhex(value) for value in row] for row in golden["rows"]])
+    rows, expected = bundle.golden()
     scores = bundle.raw_score(rows)
-    expected = np.array([float.fromhex(value) for value in golden["raw_score"]])
     if scores.tobytes() != expected.tobytes():
         raise BundleError(f"{bundle.folder}: the golden rows score differently here than where the model was made")
