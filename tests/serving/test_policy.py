@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, get_args
@@ -27,6 +28,17 @@ pds = st.floats(0, 1) | st.floats(-7, 0).map(lambda power: 10.0**power)
 riskier = st.tuples(pds, pds).map(sorted)
 amounts = st.none() | st.floats(0, 1e9)
 rates = st.floats(0, 0.3)
+pricings = st.none() | st.builds(
+    Pricing,
+    funding_rate=rates,
+    operating_cost_rate=rates,
+    margin_rate=rates,
+    maximum_rate=st.none() | st.floats(0.6, 2),
+)
+shares_of = [st.lists(st.floats(0, 1.5), min_size=n, max_size=n).map(sorted) for n in range(10)]
+below_minimum = st.sampled_from([None, "refer", "decline"])
+widths = st.none() | st.floats(0, 0.9)
+numbers = st.none() | st.floats(-1e9, 1e9)
 
 
 @st.composite
@@ -36,49 +48,45 @@ def products(draw: st.DrawFn) -> Product:
     if draw(st.booleans()):
         return product
     worst = len([grade for grade in product.grades if grade.decision != "decline"])
-    shares = sorted(draw(st.lists(st.floats(0, 1.5), min_size=worst, max_size=worst)))
+    shares = draw(shares_of[worst])
     grades = [
         grade.model_copy(update={"collateral_share": share})
         for grade, share in zip_longest(product.grades, shares, fillvalue=None)
     ]
-    rules = draw(st.lists(knock_outs(product.policy.capacity_feature), max_size=2))
+    rules = draw(knock_outs(product.policy.capacity_feature))
     policy = product.policy.model_copy(
         update={
             "minimum_limit": draw(st.floats(0, 1e4)),
-            "below_minimum": draw(st.sampled_from([None, "refer", "decline"])),
-            "referral_band": draw(st.none() | st.just(_band_around_the_cut_off(product, draw(st.floats(0, 0.9))))),
+            "below_minimum": draw(below_minimum),
+            "referral_band": _band_around_the_cut_off(product, draw(widths)),
             "knock_outs": tuple(rule.model_copy(update={"name": f"rule_{n}"}) for n, rule in enumerate(rules)),
-            "pricing": draw(
-                st.none()
-                | st.builds(
-                    Pricing,
-                    funding_rate=rates,
-                    operating_cost_rate=rates,
-                    margin_rate=rates,
-                    maximum_rate=st.none() | st.floats(0.6, 2),
-                )
-            ),
+            "pricing": draw(pricings),
         }
     )
     assert policy_problems(policy, tuple(grades)) == []
     return product.model_copy(update={"policy": policy, "grades": tuple(grades)})
 
 
-def _band_around_the_cut_off(product: Product, width: float) -> Band:
+def _band_around_the_cut_off(product: Product, width: float | None) -> Band | None:
     """From somewhere below where approval ends to somewhere above."""
+    if width is None:
+        return None
     end = max(grade.pd_below for grade in product.grades if grade.decision == "approve" and grade.pd_below)
     return Band(low=end * (1 - width), high=end + (1 - end) * width + 1e-9)
 
 
-def knock_outs(feature: str | None) -> st.SearchStrategy[KnockOut]:
+@cache
+def knock_outs(feature: str | None) -> st.SearchStrategy[list[KnockOut]]:
+    """At most two rules, on the request or the product's capacity feature."""
     fields = [{"request": "requested_amount"}, {"request": "group_exposure"}]
     on = st.sampled_from([*fields, {"feature": feature}] if feature else fields)
     drawn = st.tuples(
         on, st.floats(-1e6, 1e6), st.sampled_from(["refer", "decline"]), st.sampled_from(["pass", "refer"])
     )
-    return drawn.map(
+    rule = drawn.map(
         lambda parts: KnockOut(name="rule", bound=parts[1], decision=parts[2], missing=parts[3], **parts[0], **RULE)
     )
+    return st.lists(rule, max_size=2)
 
 
 @st.composite
@@ -86,7 +94,7 @@ def questions(draw: st.DrawFn) -> tuple[Product, Applicant]:
     """A product and somebody who asks."""
     product = draw(products())
     feature = product.policy.capacity_feature
-    features = {feature: draw(st.none() | st.floats(-1e9, 1e9))} if feature else {}
+    features = {feature: draw(numbers)} if feature else {}
     return product, Applicant(draw(amounts), draw(amounts), features, draw(st.booleans()))
 
 
