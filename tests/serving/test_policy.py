@@ -93,8 +93,7 @@ def knock_outs(feature: str | None) -> st.SearchStrategy[list[KnockOut]]:
 def questions(draw: st.DrawFn) -> tuple[Product, Applicant]:
     """A product and somebody who asks."""
     product = draw(products())
-    feature = product.policy.capacity_feature
-    features = {feature: draw(numbers)} if feature else {}
+    features = {name: draw(numbers) for name in product.policy.reads()}
     return product, Applicant(draw(amounts), draw(amounts), features, draw(st.booleans()))
 
 
