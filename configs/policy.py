@@ -48,8 +48,8 @@ class KnockOut(Frozen):
     """A condition on a feature or on the request that alone refers or declines, whatever the PD."""
 
     name: _Name
-    feature: str | None = None
-    request: RequestField | None = None
+    feature: Annotated[str | None, _unused()] = None
+    request: Annotated[RequestField | None, _unused()] = None
     operator: Operator
     bound: float
     decision: Stop
@@ -70,7 +70,7 @@ class Pricing(Frozen):
     funding_rate: NotNegative
     operating_cost_rate: NotNegative
     margin_rate: NotNegative
-    maximum_rate: Positive | None = None
+    maximum_rate: Annotated[Positive | None, _unused()] = None
 
     @model_validator(mode="after")
     def _covers_its_cost(self) -> Pricing:
@@ -85,7 +85,7 @@ class Authority(Frozen):
 
     name: _Name
     largest_limit: Positive
-    worst_grade: str | None = None
+    worst_grade: Annotated[str | None, _unused()] = None
     sets_aside: Annotated[tuple[Stop, ...], Field(strict=False, min_length=1)]
     lifts_knock_outs: bool = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -91,19 +91,23 @@ class _Decided:
 
 def differences(before: Product, after: Product) -> list[tuple[str, Any, Any]]:
     """(key, value before, value after) of every key that differs; None where one side does not say it."""
-    old, new = (_flat("", product.model_dump(mode="json")) for product in (before, after))
-    return [(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)]
+    return list(_unlike("", before.model_dump(mode="json"), after.model_dump(mode="json")))
 
 
-def _flat(where: str, value: Any) -> dict[str, Any]:
-    """Keys with dots; what stands in a list under its name, where it has one."""
-    if isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):
-        parts = {item["name"]: item for item in value}.items()
-    else:
-        return {where: value}
-    return {key: found for name, part in parts for key, found in _flat(f"{where}.{name}".lstrip("."), part).items()}
+def _unlike(where: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    old, new = _by_name(old), _by_name(new)
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from _unlike(f"{where}.{key}".lstrip("."), old.get(key), new.get(key))
+    elif old != new:
+        yield where, old, new
+
+
+def _by_name(value: Any) -> Any:
+    """Grades, rules and levels under their names, so that one put in between does not make all after it differ."""
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):
+        return {item["name"]: item for item in value}
+    return value
 
 
 def compare(before: Product, after: Product, cases: Sequence[Case]) -> Comparison:

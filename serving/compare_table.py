@@ -20,6 +20,8 @@ def told_differences(differences: Sequence[tuple[str, Any, Any]]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(name if isinstance(part, dict) else f"{name} {part}" for name, part in value.items())
     return "(not said)" if value is None else str(value)
 
 

@@ -116,6 +116,19 @@ def test_a_key_only_one_side_says_is_told_as_not_said() -> None:
     assert told.split() == ["policy.below_minimum", "(not", "said)", "->", "decline"]
 
 
+def test_what_only_one_side_has_is_told_in_one_line() -> None:
+    pricing = Pricing(funding_rate=0.03, operating_cost_rate=0.02, margin_rate=0.01)
+    told = told_differences(differences(product(0.10, 1000.0, pricing=pricing), STRICT))
+    says = "funding_rate 0.03, operating_cost_rate 0.02, margin_rate 0.01"
+    assert told == f"{'policy.pricing':<34} {says} -> (not said)"
+
+
+def test_a_grade_put_in_between_is_one_difference() -> None:
+    between = Grade(name="X", pd_below=0.2, decision="refer", terms_days=0, limit_cap=0.0, capacity_multiple=0.0)
+    more = STRICT.model_copy(update={"grades": (STRICT.grades[0], between, STRICT.grades[1])})
+    assert [key for key, *_ in differences(STRICT, more)] == ["grades.X"]
+
+
 def test_equal_policies_say_the_same() -> None:
     assert told_differences(differences(STRICT, STRICT)) == "the two say the same"
 
