@@ -17,6 +17,7 @@ from configs.policy import Decision, Grade, KnockOut, Policy, Pricing, grade_of,
 from configs.settings import Band, ColumnSpec, Product, flat_product, load_product, product_names
 from serving.knock_outs import Applicant
 from serving.policy import Grant, grant
+from serving.price import Price
 
 NOWHERE = Path("/nonexistent")
 SHIPPED = [load_product(name, NOWHERE) for name in product_names(NOWHERE)]
@@ -333,3 +334,12 @@ def test_collateral_is_the_grades_share_of_the_limit_to_the_cent() -> None:
 def test_a_product_that_says_nothing_new_prices_and_secures_nothing() -> None:
     made = made_with(0.001, None, 5000.0)
     assert (made.price, made.collateral, made.knock_outs) == (None, None, ())
+
+
+def test_the_worked_example_of_the_documentation() -> None:
+    # capacity 2,500 x 4; appetite 600 / (3 % x 50 %) - 30,000; rate 3 + 1.5 + 3 x 50 % + 2 = 8 %; (8 - 4.5) / 50 %
+    bank = load_product("bank_lending", NOWHERE)
+    features = {"inflow_mean_6m": 2500.0, "court_events_12m": 0.0}
+    made = granted((bank, Applicant(12000.0, 30000.0, features)), 0.03)
+    price = Price(rate=0.08, break_even_default_probability=0.07)
+    assert made == Grant("approve", 10000.0, "appetite", 1080, (), 2500.0, price, ())
