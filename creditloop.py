@@ -11,6 +11,7 @@ from typing import Any
 import features.commands
 import monitoring.commands
 import serving.commands
+import serving.policy_commands
 from configs.console import Arguments, add_command, at_least, read_settings, show
 from configs.errors import CreditloopError
 from configs.settings import load_product, product_names
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     serving.commands.add_training(commands)
     serving.commands.add_serving(commands)
+    serving.policy_commands.add_policy(commands)
     monitoring.commands.add_monitoring(commands)
     features.commands.add(commands)
     add_command(commands, "doctor", _doctor, "versions, stores, and whether settings and products are sound")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -12,16 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from configs.errors import ConfigError, listed, nearest
+from configs.frozen import Band as Band  # this module is the door to all settings
+from configs.frozen import Count, Frozen, Positive, Share
+from configs.policy import Decision as Decision
+from configs.policy import Grade as Grade
+from configs.policy import Policy as Policy
+from configs.policy import policy_problems
 
 HERE = Path(__file__).parent
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
 Group = Literal["financial", "operating", "behavioral", "bureau", "management", "column"]
-Decision = Literal["approve", "refer", "decline"]
 Jurisdiction = Literal["eu", "us", "cn", "uk"]
 Risk = Literal["rises", "falls", "unknown"]
 TableName = Literal[
@@ -35,34 +36,6 @@ TableName = Literal[
     "protected",
     "declined",
 ]
-
-
-class Frozen(BaseModel):
-    """What every part of a settings file is: immutable, strict, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Band(Frozen):
-    """An interval, written [low, high] in the file."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_pair(cls, value: object) -> object:
-        return {"low": value[0], "high": value[1]} if isinstance(value, list) and len(value) == 2 else value
-
-    @model_validator(mode="after")
-    def _rises(self) -> Band:
-        if self.low >= self.high:
-            raise ValueError(f"low {self.low} must lie below high {self.high}")
-        return self
-
-    def holds(self, value: float) -> bool:
-        """Whether `value` lies in the interval, bounds included; missing never does."""
-        return self.low <= value <= self.high
 
 
 class Stores(Frozen):
@@ -261,26 +234,6 @@ class Scaling(Frozen):
     points_to_double_odds: Positive
 
 
-class Grade(Frozen):
-    """One band of the masterscale and what it earns. A PD on the bound belongs to the next, worse grade."""
-
-    name: str
-    pd_below: Annotated[float, Field(gt=0, lt=1)] | None = None
-    decision: Decision
-    terms_days: Annotated[int, Field(ge=0)]
-    limit_cap: Annotated[float, Field(ge=0)]
-    capacity_multiple: Annotated[float, Field(ge=0)]
-
-
-class Policy(Frozen):
-    """What the lender is willing to lose and to lend."""
-
-    loss_given_default: Share
-    loss_budget: Positive
-    capacity_feature: str | None = None
-    minimum_limit: Annotated[float, Field(ge=0)] = 0.0
-
-
 class ColumnSpec(Frozen):
     """A flat column of the `facts` table that becomes a feature of its own."""
 
@@ -332,7 +285,7 @@ class Product(Frozen):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Product:
-        problems = masterscale_problems(self.grades) + column_problems(self.columns)
+        problems = policy_problems(self.policy, self.grades) + column_problems(self.columns)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -351,29 +304,6 @@ class Product(Frozen):
 def plain_name(name: str) -> str:
     """Lower case letters and digits, joined by underscores."""
     return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
-
-
-def masterscale_problems(grades: tuple[Grade, ...]) -> list[str]:
-    """Why these grades are no masterscale: bounds rise, and a worse grade never earns more."""
-    if len(grades) < 2:
-        return ["grades: a masterscale needs at least two"]
-    problems = []
-    if grades[-1].pd_below is not None:
-        problems.append(f"grades.{grades[-1].name}: the last grade takes every PD left, so it has no pd_below")
-    order = get_args(Decision)
-    for better, worse in itertools.pairwise(grades):
-        if better.pd_below is None:
-            problems.append(f"grades.{better.name}.pd_below: missing; only the last grade goes without")
-        elif worse.pd_below is not None and worse.pd_below <= better.pd_below:
-            problems.append(f"grades.{worse.name}.pd_below: {worse.pd_below} must rise above {better.pd_below}")
-        for earned in ("terms_days", "limit_cap", "capacity_multiple"):
-            if getattr(worse, earned) > getattr(better, earned):
-                problems.append(f"grades.{worse.name}.{earned}: a worse grade may not earn more than {better.name}")
-        if order.index(worse.decision) < order.index(better.decision):
-            problems.append(f"grades.{worse.name}.decision: {worse.decision!r} is milder than {better.decision!r}")
-    names = [grade.name for grade in grades]
-    problems += [f"grades.{name}: named twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    return problems
 
 
 def column_problems(columns: tuple[ColumnSpec, ...]) -> list[str]:
@@ -508,4 +438,6 @@ def _is_section(value: object) -> bool:
 def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)  # a TOML string, number or boolean is written as in JSON

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from serving.knock_outs import KnockedOut
+from serving.price import Price
 from serving.reasons import Reason
 
 _REFERENCE = "#/components/schemas/"
@@ -14,19 +16,26 @@ _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
 class DecideRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One question: may this customer have credit, how much, on what terms? `records` are the raw tables' rows."""
+    """One question: may this customer have credit, how much, on what terms? `records` are the raw tables' rows.
+
+    `group_exposure` is the credit that connected customers have already: it takes from the appetite for this one.
+    """
 
     customer_id: _Text
     records: msgspec.Raw
     product: _Text | None = None
     as_of: dt.date | None = None
     requested_amount: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    group_exposure: Annotated[float, msgspec.Meta(ge=0)] | None = None
     idempotency_key: _Text | None = None
     language: Literal["en", "zh"] | None = None
 
 
-class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The decision, what it rests on, and the versions that make it repeatable."""
+class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The decision, what it rests on, and the versions that make it repeatable.
+
+    `collateral` (to be pledged, in currency), `price` and `knock_outs` are there where the policy has such a thing.
+    """
 
     decision_id: str
     product: str
@@ -45,6 +54,9 @@ class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     policy: str
     program: str
+    collateral: float | None = None
+    price: Price | None = None
+    knock_outs: tuple[KnockedOut, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from configs.errors import InputError
+from configs.settings import Product
 from configs.whole import whole
 from features.contracts import Columns
-from serving.policy import grant
+from serving import knock_outs
+from serving.knock_outs import Applicant, read
+from serving.policy import Grant, grant
 from serving.score import Scorer
 
 
@@ -20,14 +24,14 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
     known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     scores = scorer.score(tables, customers, np.full(len(customers), as_of, np.int32))
-    capacity = np.full(len(customers), np.nan) if scorer.capacity is None else scores.values[:, scorer.capacity]
+    policy = scorer.product.policy
+    where = knock_outs.places(policy, scorer.bundle.program.names)
     grants = [
-        grant(scorer.grades[place], scorer.product.policy, default_probability, None, None if unknown else room)
-        for place, default_probability, room, unknown in zip(
+        grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
+        for place, default_probability, values in zip(
             scores.grade.tolist(),
             scores.default_probability.tolist(),
-            capacity.tolist(),
-            np.isnan(capacity).tolist(),
+            scores.values[:, list(where.values())].tolist(),
             strict=True,
         )
     ]
@@ -43,8 +47,21 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
             "terms_days": [granted.terms_days for granted in grants],
             "flags": [" ".join(granted.flags) for granted in grants],
             "model": scorer.bundle.version,
+            **_where_used(scorer.product, grants),
         }
     )
+
+
+def _where_used(product: Product, grants: Sequence[Grant]) -> dict[str, list[Any]]:
+    """Columns of what only some policies have: collateral, the rate, the names of the knock-outs that hit."""
+    columns: dict[str, list[Any]] = {}
+    if any(grade.collateral_share is not None for grade in product.grades):
+        columns["collateral"] = [granted.collateral for granted in grants]
+    if product.policy.pricing is not None:
+        columns["rate"] = [granted.price.rate if granted.price else None for granted in grants]
+    if product.policy.knock_outs:
+        columns["knock_outs"] = [" ".join(hit.rule.name for hit in granted.knock_outs) for granted in grants]
+    return columns
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:

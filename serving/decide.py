@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from configs.errors import DataError
+from configs.settings import Grade
 from features.contracts import to_day
+from serving import knock_outs
 from serving.api import DecideRequest, DecisionAnswer
+from serving.knock_outs import Applicant
 from serving.ledger import canonical
-from serving.policy import grant
+from serving.policy import Grant, grant
 from serving.reasons import Language, principal_reasons
-from serving.score import Scorer
+from serving.score import Scorer, Scores
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A request with everything that was left open filled in: all that a replay needs."""
+class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request with everything that was left open filled in: all that a replay needs.
+
+    What may be left unsaid is then written nowhere: a question asked before it could be said keeps its digest.
+    """
 
     customer_id: str
     as_of: dt.date
@@ -29,6 +33,7 @@ class Question:
     language: Language
     reasons: int
     records: Any
+    group_exposure: float | None = None
 
     def digest(self) -> str:
         """SHA-256 of the question: the same question under one idempotency key gives the same answer."""
@@ -44,6 +49,7 @@ def question_of(request: DecideRequest, today: dt.date, language: Language, reas
         language=request.language or language,
         reasons=reasons,
         records=msgspec.json.decode(request.records),
+        group_exposure=request.group_exposure,
     )
 
 
@@ -60,22 +66,13 @@ def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[Decisi
     tables = scorer.columns(records, question.customer_id, as_of)
     scores = scorer.score(tables, np.array([question.customer_id], object), np.array([as_of], np.int32))
     contributions = scorer.contributions(scores.values)[0]
-    default_probability = float(scores.default_probability[0])
-    grade = scorer.grades[int(scores.grade[0])]
-    granted = grant(
-        grade,
-        scorer.product.policy,
-        default_probability,
-        question.requested_amount,
-        _number(scores.values[0, scorer.capacity]) if scorer.capacity is not None else None,
-        known=bool(tables),
-    )
+    grade, granted = _granted(scorer, question, scores, known=bool(tables))
     answer = DecisionAnswer(
         decision_id=decision_id,
         product=scorer.product.name,
         customer_id=question.customer_id,
         as_of=question.as_of,
-        default_probability=default_probability,
+        default_probability=float(scores.default_probability[0]),
         points=round(float(scores.points[0]), 2),
         grade=grade.name,
         decision=granted.decision,
@@ -83,6 +80,9 @@ def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[Decisi
         currency=scorer.product.currency,
         binding_constraint=granted.binding_constraint,
         terms_days=granted.terms_days,
+        collateral=granted.collateral,
+        price=granted.price,
+        knock_outs=tuple(hit.told(question.language) for hit in granted.knock_outs),
         reasons=principal_reasons(
             contributions[:-1],
             scorer.bundle.program.features,
@@ -103,6 +103,18 @@ def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[Decisi
     if scorer.explained_by != "lightgbm":  # records made before there was a choice do not name it
         evidence["explained_by"] = scorer.explained_by
     return answer, evidence
+
+
+def _granted(scorer: Scorer, question: Question, scores: Scores, known: bool) -> tuple[Grade, Grant]:
+    where = knock_outs.places(scorer.product.policy, scorer.bundle.program.names)
+    applicant = Applicant(
+        requested_amount=question.requested_amount,
+        group_exposure=question.group_exposure,
+        features=knock_outs.read(where, scores.values[0, list(where.values())].tolist()),
+        known=known,
+    )
+    grade = scorer.grades[int(scores.grade[0])]
+    return grade, grant(scorer.product, grade, float(scores.default_probability[0]), applicant)
 
 
 def _number(value: float) -> float | None:

@@ -246,6 +246,118 @@ def test_all_problems_of_a_masterscale_are_told_at_once() -> None:
     assert {"grades.B.pd_below", "grades.F.limit_cap"} <= set(refusal(values).replace(":", " ").split())
 
 
+def with_policy(**changed: Any) -> dict[str, Any]:
+    values = shipped_values("bank_lending")
+    return {**values, "policy": {**values["policy"], **changed}}
+
+
+def with_rule(**changed: Any) -> dict[str, Any]:
+    rules = shipped_values("bank_lending")["policy"]["knock_outs"]
+    return with_policy(knock_outs=[{**rules[0], **changed}, *rules[1:]])
+
+
+def with_authority(place: int, **changed: Any) -> dict[str, Any]:
+    levels = shipped_values("bank_lending")["policy"]["authorities"]
+    return with_policy(authorities=[{**level, **(changed if n == place else {})} for n, level in enumerate(levels)])
+
+
+@pytest.mark.parametrize(
+    ("band", "told"),
+    [
+        ([0.15, 0.07], "low 0.15 must lie below high 0.07"),
+        ([0.01, 0.03], "grade C above 0.03 approves"),
+        ([0.16, 0.2], "grade F below 0.16 declines"),
+        ([0.1, 1.2], "its bounds are PDs"),
+    ],
+)
+def test_a_referral_band_that_falls_or_does_not_hold_the_cut_off_is_refused(band: list[float], told: str) -> None:
+    assert told in refusal(with_policy(referral_band=band))
+
+
+def test_a_referral_band_may_begin_and_end_on_the_bounds_of_what_is_referred_anyway() -> None:
+    assert parse(Product, with_policy(referral_band=[0.08, 0.15]), "p").policy.referral_band is not None
+
+
+@pytest.mark.parametrize("changed", [{"feature": None}, {"request": "group_exposure"}])
+def test_a_knock_out_is_on_one_thing(changed: dict[str, Any]) -> None:
+    assert "say either feature or request" in refusal(with_rule(**changed))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("operator", "="),
+        ("decision", "approve"),
+        ("missing", "decline"),
+        ("reason", ""),
+        ("reason_zh", ""),
+        ("name", "Two words"),
+    ],
+)
+def test_a_knock_out_that_says_what_it_may_not_is_refused(key: str, value: str) -> None:
+    assert f"policy.knock_outs.0.{key}" in refusal(with_rule(**{key: value}))
+
+
+def test_a_knock_out_says_what_a_missing_value_does() -> None:
+    rule = dict(shipped_values("bank_lending")["policy"]["knock_outs"][0])
+    del rule["missing"]
+    assert "policy.knock_outs.0.missing: missing" in refusal(with_policy(knock_outs=[rule]))
+
+
+def test_a_knock_out_named_twice_is_refused() -> None:
+    told = refusal(with_rule(name="amount_beyond_the_product"))
+    assert "policy.knock_outs.amount_beyond_the_product: named twice" in told
+
+
+def test_a_highest_rate_below_cost_is_refused() -> None:
+    pricing = {"funding_rate": 0.03, "operating_cost_rate": 0.02, "margin_rate": 0.0, "maximum_rate": 0.04}
+    assert "maximum_rate 0.04 lies below funding and operating cost, 0.05" in refusal(with_policy(pricing=pricing))
+
+
+def test_a_worse_grade_may_not_give_less_collateral() -> None:
+    values = shipped_values("bank_lending")
+    values["grades"][3]["collateral_share"] = 0.1
+    assert "grades.D.collateral_share: a worse grade may not give less than C" in refusal(values)
+
+
+@pytest.mark.parametrize(
+    ("place", "changed", "told"),
+    [
+        (1, {"largest_limit": 10000.0}, "head_of_credit.largest_limit: 10000.0 must rise above 10000.0"),
+        (1, {"worst_grade": "C"}, "head_of_credit.worst_grade: must reach at least as far"),
+        (1, {"worst_grade": "Z"}, "head_of_credit.worst_grade: no grade 'Z'"),
+        (2, {"sets_aside": ["refer"]}, "credit_committee: may not do what head_of_credit"),
+        (0, {"lifts_knock_outs": True}, "head_of_credit: may not do what credit_officer"),
+        (0, {"name": "head_of_credit"}, "head_of_credit: named twice"),
+    ],
+)
+def test_levels_of_authority_that_do_not_rise_are_refused(place: int, changed: dict[str, Any], told: str) -> None:
+    assert f"policy.authorities.{told}" in refusal(with_authority(place, **changed))
+
+
+def test_the_policy_reads_its_capacity_and_its_knock_outs_features(shipped: Callable[[str], Product]) -> None:
+    assert shipped("bank_lending").policy.reads() == ("inflow_mean_6m", "court_events_12m")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_product_written_as_toml_or_json_reads_back_as_the_same(
+    name: str, shipped: Callable[[str], Product], tmp_path: Path
+) -> None:
+    product = shipped(name)
+    path = tmp_path / "again.toml"
+    path.write_text(settings.product_toml(product), encoding="utf-8")
+    again = load_product(str(path), tmp_path)
+    assert again == product == Product.model_validate_json(product.model_dump_json())
+    assert again.digest() == product.digest()
+
+
+def test_a_policy_that_uses_nothing_new_is_written_as_before_there_was_any_of_it() -> None:
+    # The digest of decisions made earlier must be found again by replay.
+    written = parse(Product, shipped_values("consumer_platform"), "p").model_dump()
+    assert set(written["policy"]) == {"loss_given_default", "loss_budget", "capacity_feature", "minimum_limit"}
+    assert "collateral_share" not in written["grades"][0]
+
+
 def test_a_column_named_twice_is_refused() -> None:
     assert "columns.x: named twice" in refusal({**shipped_values("flat"), "columns": [{"name": "x"}, {"name": "x"}]})
 

@@ -9,6 +9,7 @@ import socket
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -46,9 +47,11 @@ def described(running: Any) -> dict[str, Any]:
     return httpx.get(f"{running.address}/docs.json").json()
 
 
-def test_a_good_request_is_answered_with_every_documented_field(answer: httpx.Response) -> None:
+def test_a_good_request_is_answered_with_every_required_field(answer: httpx.Response) -> None:
     assert answer.status_code == 200
-    assert tuple(answer.json()) == DecisionAnswer.__struct_fields__
+    # The fields that are not required are there where the policy has such a thing; this one has none of them.
+    required = [field.name for field in msgspec.structs.fields(DecisionAnswer) if field.required]
+    assert list(answer.json()) == required
 
 
 def test_an_answer_is_json(answer: httpx.Response) -> None:
