@@ -19,8 +19,9 @@ from features.contracts import to_day
 from serving import access, champion
 from serving.api import DecideRequest, DecisionAnswer
 from serving.decide import Question, decide, ledger_body, question_of
-from serving.ledger import Entry, Ledger, Record, Writer, canonical
+from serving.ledger import Entry, Ledger, Record, canonical
 from serving.score import Scorer, make_scorer
+from serving.writer import Writer
 
 log = logging.getLogger("creditloop.serving")
 _POLL_SECONDS = 1.0

@@ -17,7 +17,7 @@ DOORS = {
     "mlflow": {"training/registry.py"},
     "bentoml": {"serving/service.py"},
     "evidently": {"monitoring/render.py"},
-    "sqlalchemy": {"features/sources.py", "serving/ledger.py"},
+    "sqlalchemy": {"features/sources.py", "serving/ledger.py", "serving/store.py"},
     "cryptography": {"training/signature.py"},
     "dask": {"features/distribute.py"},
     "distributed": set(),

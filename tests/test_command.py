@@ -479,7 +479,7 @@ def test_a_full_disk_is_told_and_leaves_no_scores(refused, flow: Flow, tmp_path:
         ("[training]\ntrials = 'many'\n", ["training.trials: Input should be a valid integer, got 'many'"]),
         ("[monitoring]\nconfidence = 1.5\n", ["monitoring.confidence", "got 1.5"]),
         ("[training\n", ["not readable as TOML"]),
-        ("[stores]\nledger = 'postgresql://here'\n", ["stores.ledger", "sqlite:///PATH"]),
+        ("[stores]\nledger = 'mysql://here'\n", ["stores.ledger", "sqlite:///PATH"]),
     ],
 )
 def test_wrong_settings_stop_every_command_by_name(tmp_path: Path, settings: str, told: list[str]) -> None:

@@ -22,7 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError, Refusal
-from serving.ledger import Entry, Ledger, LedgerError, Record, Writer, canonical, entry_hash
+from serving import store
+from serving.ledger import Entry, Ledger, LedgerError, Record, canonical, entry_hash
+from serving.writer import Writer
 
 LENGTH = 25
 TRIGGERS = ("UPDATE", "DELETE", "INSERT")
@@ -48,12 +50,29 @@ def names(ledger: Ledger) -> list[str]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{path}")
+def opened(at: Path | str) -> Iterator[Ledger]:
+    ledger = Ledger(at if isinstance(at, str) else f"sqlite:///{at}")
     try:
         yield ledger
     finally:
         ledger.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where an empty ledger may be, in each of the databases."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/ledger.db"
+    else:
+        with request.getfixturevalue("postgres_database")() as made:
+            yield made
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    """An empty ledger in each of the databases."""
+    with opened(url) as made:
+        yield made
 
 
 @contextmanager
@@ -227,9 +246,26 @@ def test_what_is_no_ledger_file_is_a_ledger_error(tmp_path: Path, make: Callable
         Ledger(f"sqlite:///{tmp_path}/ledger.db")
 
 
-def test_another_database_than_sqlite_is_refused() -> None:
-    with pytest.raises(ConfigError, match="keeps its ledger in SQLite"):
-        Ledger("postgresql://host/ledger")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://me:hunter2@host/ledger", "in SQLite or PostgreSQL"),
+        ("sqlite://", "in SQLite or PostgreSQL"),
+        ("postgresql://host/ledger", "in SQLite or PostgreSQL"),
+        ("postgresql://me:hunter2@host:port/ledger", "not a database URL"),
+        ("postgresql+psycopg2://me:hunter2@host/ledger", "in SQLite or PostgreSQL"),
+    ],
+)
+def test_what_names_no_ledger_database_is_refused_without_its_password(url: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        Ledger(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_a_ledger_error() -> None:
+    with pytest.raises(LedgerError) as caught:
+        Ledger("postgresql://me:hunter2@127.0.0.1:1/ledger")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_an_error_does_not_repeat_what_was_to_be_recorded(ledger: Ledger) -> None:
@@ -277,11 +313,11 @@ def test_a_key_repeated_within_one_batch_gives_the_first_record(ledger: Ledger) 
     assert names(ledger) == ["d1", "d2"]
 
 
-def test_concurrent_writers_with_one_key_all_get_the_same_record(tmp_path: Path) -> None:
-    path, barrier = tmp_path / "ledger.db", threading.Barrier(8)
+def test_concurrent_writers_with_one_key_all_get_the_same_record(url: str) -> None:
+    barrier = threading.Barrier(8)
 
     def write(number: int) -> Record:
-        with opened(path) as ledger:
+        with opened(url) as ledger:
             barrier.wait()
             return ledger.append([entry(f"d{number}", "k")])[0]
 
@@ -291,11 +327,11 @@ def test_concurrent_writers_with_one_key_all_get_the_same_record(tmp_path: Path)
     assert sum(record.new for record in made) == 1
 
 
-def test_of_concurrent_swaps_exactly_one_wins(tmp_path: Path) -> None:
-    path, barrier = tmp_path / "ledger.db", threading.Barrier(8)
+def test_of_concurrent_swaps_exactly_one_wins(url: str) -> None:
+    barrier = threading.Barrier(8)
 
     def swap(number: int) -> bool:
-        with opened(path) as ledger:
+        with opened(url) as ledger:
             barrier.wait()
             try:
                 ledger.append([entry(f"d{number}")], expect=("decision", "p", None))
@@ -322,11 +358,10 @@ for number in range(150):
 """
 
 
-def test_two_processes_and_two_threads_keep_one_unbroken_chain(tmp_path: Path, repository: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with opened(path) as ledger:
+def test_two_processes_and_two_threads_keep_one_unbroken_chain(url: str, repository: Path) -> None:
+    with opened(url) as ledger:
         others = [
-            subprocess.Popen([sys.executable, "-c", APPENDER, f"sqlite:///{path}", str(number)], cwd=repository)
+            subprocess.Popen([sys.executable, "-c", APPENDER, url, str(number)], cwd=repository)
             for number in range(2)
         ]
         writers = [Writer(ledger, 16) for _ in range(2)]
@@ -373,7 +408,8 @@ def test_a_group_that_cannot_be_recorded_tells_each_of_its_callers(ledger: Ledge
 
 WRITER = """
 import os, sys
-from serving.ledger import Entry, Ledger, Writer
+from serving.ledger import Entry, Ledger
+from serving.writer import Writer
 while sys.stdin.readline():
     child = os.fork()
     if child == 0:
@@ -388,12 +424,11 @@ while sys.stdin.readline():
 """
 
 
-def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(tmp_path: Path, repository: Path) -> None:
+def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(url: str, repository: Path) -> None:
     """Twenty kill -9 at different moments; one parent imports once and forks each writer afresh."""
-    path = tmp_path / "ledger.db"
     acknowledged: list[str] = []
     with subprocess.Popen(
-        [sys.executable, "-c", WRITER, f"sqlite:///{path}"],
+        [sys.executable, "-c", WRITER, url],
         cwd=repository,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -410,7 +445,7 @@ def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(tmp_path: Path
             while (line := parent.stdout.readline()) != "dead\n":
                 acknowledged.append(line.removeprefix("ok ").strip())
         parent.stdin.close()
-    with opened(path) as ledger:
+    with opened(url) as ledger:
         recorded = set(names(ledger))
         assert ledger.verify()[0] == len(recorded)
     assert len(acknowledged) > 100
@@ -419,7 +454,8 @@ def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(tmp_path: Path
 
 FULL_DISK = """
 import resource, sys
-from serving.ledger import Entry, Ledger, LedgerError, Writer
+from serving.ledger import Entry, Ledger, LedgerError
+from serving.writer import Writer
 ledger = Ledger(sys.argv[1])
 writer = Writer(ledger, 8)
 def write(name):
@@ -463,11 +499,9 @@ def test_the_writer_goes_on_by_itself_once_there_is_room(full_disk: tuple[list[s
     assert full_disk[0][-5:] == [f"after-{number}" for number in range(5)]
 
 
-def test_a_reader_does_not_wait_for_a_writer(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_reader_does_not_wait_for_a_writer(url: str, ledger: Ledger) -> None:
     ledger.append([entry("d1")])
-    with behind(tmp_path / "ledger.db", guarded=True) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+    with opened(url) as other, other._writing():
         started = time.monotonic()
         assert names(ledger) == ["d1"]
         assert time.monotonic() - started < 5
-        connection.execute("ROLLBACK")
