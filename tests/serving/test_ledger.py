@@ -13,16 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError, Refusal
-from serving import store
 from serving.ledger import Entry, Ledger, LedgerError, Record, canonical, entry_hash
 from serving.writer import Writer
 
@@ -505,3 +505,150 @@ def test_a_reader_does_not_wait_for_a_writer(url: str, ledger: Ledger) -> None:
         started = time.monotonic()
         assert names(ledger) == ["d1"]
         assert time.monotonic() - started < 5
+
+
+def test_a_long_batch_is_recorded_whole_and_in_order(ledger: Ledger) -> None:
+    wanted = [f"d{number}" for number in range(2500)]
+    ledger.append([entry(name, f"key of {name}") for name in wanted])
+    assert names(ledger) == wanted
+    assert ledger.verify()[0] == 2500
+
+
+@contextmanager
+def faulty(ledger: Ledger, commit: Callable[[Any], None]) -> Iterator[list[Any]]:
+    """The ledger while its commits do what `commit` does; the connections that met one."""
+    met: list[Any] = []
+
+    def instead(connection: sa.Connection) -> None:
+        met.append(connection.connection.dbapi_connection)
+        commit(connection)
+
+    sa.event.listen(ledger._engine, "commit", instead)
+    try:
+        yield met
+    finally:
+        sa.event.remove(ledger._engine, "commit", instead)
+
+
+def disk_error(_: object) -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_after_a_failed_commit_no_connection_is_used_again(ledger: Ledger) -> None:
+    ledger.append([entry("d1")])
+    with faulty(ledger, disk_error) as failed, pytest.raises(LedgerError, match="disk I/O error"):
+        ledger.append([entry("d2")])
+    with faulty(ledger, lambda _: None) as used:
+        ledger.append([entry("d3")])
+    assert used[0] is not failed[0]
+    assert names(ledger) == ["d1", "d3"]
+    with pytest.raises(Exception, match="closed"):
+        failed[0].cursor().execute("SELECT 1")
+
+
+def test_a_failed_commit_gives_every_waiting_caller_an_error_and_the_next_a_record(ledger: Ledger) -> None:
+    writer = Writer(ledger, 16)
+    with faulty(ledger, disk_error):
+        waiting = [writer.submit(entry(f"lost-{number}")) for number in range(30)]
+        assert all(isinstance(future.exception(timeout=30), LedgerError) for future in waiting)
+    assert writer.submit(entry("kept")).result(timeout=30).seq == 1
+    writer.close()
+
+
+def test_nothing_is_recorded_before_a_failed_commit_is_recovered_from(tmp_path: Path) -> None:
+    """What the failed fsync left in the log is written again first; a reader of the old log holds that up."""
+    with opened(tmp_path / "ledger.db") as ledger, behind(tmp_path / "ledger.db", guarded=True) as reader:
+        ledger.append([entry("d1")])
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM records").fetchone()
+        with faulty(ledger, disk_error), pytest.raises(LedgerError, match="disk I/O error"):
+            ledger.append([entry("d2")])
+        with short_waits(ledger), pytest.raises(LedgerError, match="a reader holds it up"):
+            ledger.append([entry("d3")])
+        reader.execute("ROLLBACK")
+        assert ledger.append([entry("d4")])[0].seq == 2
+
+
+@contextmanager
+def short_waits(ledger: Ledger) -> Iterator[None]:
+    """Waits are short: the database says at once that it is busy."""
+
+    def short(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA busy_timeout=50")
+
+    sa.event.listen(ledger._engine, "connect", short)
+    try:
+        yield
+    finally:
+        sa.event.remove(ledger._engine, "connect", short)
+
+
+@pytest.fixture
+def in_postgres(postgres_database: Callable[[], AbstractContextManager[str]]) -> Iterator[tuple[str, sa.Engine]]:
+    """A ledger of LENGTH records in PostgreSQL, and the database as its owner has it."""
+    with postgres_database() as url:
+        with opened(url) as ledger:
+            ledger.append([entry(f"d{place}", f"key {place}") for place in range(1, LENGTH + 1)])
+        yield url, sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE records SET body = '' WHERE seq = 3",
+        "DELETE FROM records",
+        "TRUNCATE records",
+        "INSERT INTO records SELECT * FROM records WHERE seq = 3 ON CONFLICT (seq) DO UPDATE SET body = ''",
+    ],
+)
+@pytest.mark.parametrize("replicating", [False, True], ids=["plain", "with triggers off for replication"])
+def test_postgres_refuses_to_change_what_is_recorded(
+    in_postgres: tuple[str, sa.Engine], statement: str, replicating: bool
+) -> None:
+    with in_postgres[1].connect() as connection, pytest.raises(sa.exc.DBAPIError, match="the ledger is append-only"):
+        if replicating:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        connection.exec_driver_sql(statement)
+
+
+def test_a_changed_record_in_postgres_is_named(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE records DISABLE TRIGGER ALL")
+        connection.exec_driver_sql("CREATE TABLE untouched AS SELECT * FROM records")
+        for place, (column, value) in enumerate(CHANGES.items(), start=3):
+            connection.exec_driver_sql(f"UPDATE records SET {column} = %s WHERE seq = %s", (value, place))
+            with opened(url) as ledger, pytest.raises(LedgerError, match=rf"record {place} \("):
+                ledger.verify()
+            connection.exec_driver_sql("DELETE FROM records")
+            connection.exec_driver_sql("INSERT INTO records SELECT * FROM untouched ORDER BY seq")
+
+
+def test_a_role_that_may_only_read_and_insert_can_keep_the_ledger(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS appender")
+        connection.exec_driver_sql("CREATE ROLE appender LOGIN PASSWORD 'x'")
+        connection.exec_driver_sql("GRANT SELECT, INSERT ON records TO appender")
+    own = sa.engine.make_url(url).set(username="appender", password="x").render_as_string(hide_password=False)
+    with opened(own) as ledger:
+        assert ledger.append([entry("by the appender")])[0].seq == LENGTH + 1
+
+
+def test_a_connection_that_the_server_ended_is_replaced(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with opened(url) as ledger:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert ledger.append([entry("after")])[0].seq == LENGTH + 1
+
+
+def test_commits_wait_for_the_disk_even_where_the_server_would_not(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} SET synchronous_commit = off")
+    with opened(url) as ledger, ledger._writing() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
