@@ -10,7 +10,7 @@ import msgspec
 from serving.reasons import Reason
 
 _REFERENCE = "#/components/schemas/"
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]  # PostgreSQL holds no NUL
 
 
 class DecideRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

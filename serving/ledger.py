@@ -2,8 +2,8 @@
 
 Each record's hash covers its columns, the SHA-256 of its body and the hash before it:
 h_n = SHA256(0x00 || canonical JSON of [seq, id, kind, product, subject, at, key, SHA256(body), h_(n-1)]).
-Whoever changes, deletes or reorders a record breaks every hash after it. A cut-off tail shows only against a head
-that was kept elsewhere: keep the head that `verify` prints.
+Whoever changes, deletes or reorders a record breaks every hash after it. A cut-off tail and a chain that was rewritten
+with all its hashes show only against checkpoints that were kept elsewhere (checkpoint.py).
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ import sqlalchemy as sa
 from configs.errors import CreditloopError, Refusal
 from serving import store
 from serving.store import AS_STORED, RECORDS
-
-_START = "0" * 64
+from serving.verify_ledger import START, Breach, Checkpoint, check
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be recorded. `subject` is the customer or model version it is about; `body` canonical JSON."""
+    """What is to be recorded. `subject` is the customer, version or decision it is about; `body` canonical JSON."""
 
     id: str
     kind: str
@@ -99,6 +98,11 @@ class Ledger:
         of_kind = sa.select(RECORDS).where(RECORDS.c.kind == kind, RECORDS.c.product == product)
         return self._first(of_kind.order_by(RECORDS.c.seq.desc()).limit(1))
 
+    def latest_about(self, kind: str, subject: str) -> Record | None:
+        """The newest record of a kind about a subject."""
+        about = sa.select(RECORDS).where(RECORDS.c.subject == subject, RECORDS.c.kind == kind)
+        return self._first(about.order_by(RECORDS.c.seq.desc()).limit(1))
+
     def by_id(self, record_id: str) -> Record | None:
         """The record `record_id`."""
         return self._first(sa.select(RECORDS).where(RECORDS.c.id == record_id))
@@ -118,18 +122,21 @@ class Ledger:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield _record(row)
 
-    def verify(self) -> tuple[int, str]:
-        """Recompute every hash; the number of records and the head. Raises LedgerError at the first broken one."""
-        seq, previous = 0, _START
+    def head(self) -> tuple[int, str]:
+        """Sequence and hash of the last record."""
         with self._reading() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(AS_STORED):
-                seq += 1
-                if row.seq != seq:
-                    raise LedgerError(f"record {seq} is missing: the chain goes on at {row.seq}")
-                if not _intact(row, previous):
-                    raise LedgerError(f"record {seq} ({row.kind} {row.id}) is not what was written")
-                previous = row.hash
-        return seq, previous
+            return _head(connection)
+
+    def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> tuple[int, str]:
+        """Recompute every hash, meet every checkpoint; the number of records and the head.
+
+        Raises LedgerError that names the first bad record.
+        """
+        with self._reading() as connection:
+            try:
+                return check(connection.execution_options(yield_per=1000).execute(AS_STORED), checkpoints)
+            except Breach as breach:
+                raise LedgerError(str(breach)) from None
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -182,13 +189,6 @@ def _record(row: Any) -> Record:
     return Record(row.seq, entry, row.hash)
 
 
-def _intact(row: Any, previous: str) -> bool:
-    try:
-        return bool(row.previous == previous and row.hash == entry_hash(row.seq, _record(row).entry, previous))
-    except (TypeError, UnicodeEncodeError):  # a value of a kind that is never written
-        return False
-
-
 def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | None) -> None:
     of_kind = sa.select(RECORDS.c.id).where(RECORDS.c.kind == kind, RECORDS.c.product == product)
     found = connection.execute(of_kind.order_by(RECORDS.c.seq.desc()).limit(1)).scalar()
@@ -196,10 +196,14 @@ def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | N
         raise Refusal(f"the latest {kind} of {product} is {found}, not {record_id}: somebody was faster; look again")
 
 
+def _head(connection: sa.Connection) -> tuple[int, str]:
+    head = connection.execute(sa.select(RECORDS.c.seq, RECORDS.c.hash).order_by(RECORDS.c.seq.desc()).limit(1)).first()
+    return (head.seq, head.hash) if head else (0, START)
+
+
 def _append(connection: sa.Connection, entries: Sequence[Entry]) -> list[Record]:
     known = _already(connection, [entry.idempotency_key for entry in entries if entry.idempotency_key])
-    head = connection.execute(sa.select(RECORDS.c.seq, RECORDS.c.hash).order_by(RECORDS.c.seq.desc()).limit(1)).first()
-    seq, previous = (head.seq, head.hash) if head else (0, _START)
+    seq, previous = _head(connection)
     rows, result = [], []
     for entry in entries:
         if entry.idempotency_key in known:

@@ -31,9 +31,8 @@ RECORDS = sa.Table(
     sa.Index("records_by_kind", "kind", "product", "seq"),
     sa.Index("records_by_subject", "subject", "seq"),
 )
-AS_STORED = sa.select(
-    *(column for column in RECORDS.c if column.name != "body"),
-    sa.type_coerce(RECORDS.c.body, sa.types.NullType()).label("body"),  # whatever lies there, not made into bytes
+AS_STORED = sa.select(  # in the order of RECORDS; a body is whatever lies there, not made into bytes
+    *(sa.type_coerce(c, sa.types.NullType()).label("body") if c.name == "body" else c for c in RECORDS.c)
 ).order_by(RECORDS.c.seq)
 
 _RECORDED_BEFORE = """NEW.seq <= (SELECT max(seq) FROM records)

@@ -361,8 +361,7 @@ for number in range(150):
 def test_two_processes_and_two_threads_keep_one_unbroken_chain(url: str, repository: Path) -> None:
     with opened(url) as ledger:
         others = [
-            subprocess.Popen([sys.executable, "-c", APPENDER, url, str(number)], cwd=repository)
-            for number in range(2)
+            subprocess.Popen([sys.executable, "-c", APPENDER, url, str(number)], cwd=repository) for number in range(2)
         ]
         writers = [Writer(ledger, 16) for _ in range(2)]
         waiting = [writer.submit(entry(f"t{n}-{w}")) for n in range(150) for w, writer in enumerate(writers)]
@@ -640,7 +639,7 @@ def test_a_connection_that_the_server_ended_is_replaced(in_postgres: tuple[str, 
     with opened(url) as ledger:
         with engine.connect() as connection:
             connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         assert ledger.append([entry("after")])[0].seq == LENGTH + 1
