@@ -154,6 +154,9 @@ class Serving(Frozen):
     workers: Count
     body_limit_kilobytes: Count
     ledger_batch: Count
+    anchor: str
+    checkpoint_records: Count
+    checkpoint_seconds: Positive
     language: Literal["en", "zh"]
     reasons: Annotated[int, Field(ge=1, le=4)]
 
@@ -374,7 +377,7 @@ def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Set
     if "home" in values:
         raise ConfigError(f"{source}: home: unknown key; the home folder is $CREDITLOOP_HOME")
     values = _laid_over(values, overrides or {})
-    for section in ("stores", "signing"):
+    for section in ("stores", "signing", "serving"):
         if isinstance(places := values[section], dict):
             values[section] = {
                 key: place.replace("{home}", str(home)) if isinstance(place, str) else place

@@ -7,7 +7,7 @@ from typing import Any
 from configs.console import Arguments, Console, add_command, add_product, at_least, day, read_settings, show, today
 from configs.settings import load_product
 from features.commands import add_places, read_tables
-from serving.commands import failed
+from serving.model_commands import failed
 
 
 def add_monitoring(commands: Any) -> None:

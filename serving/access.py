@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
-from configs.errors import InputError
+import msgspec
+
+from configs.errors import ConfigError, InputError, nearest
 
 Role = Literal["score", "read", "admin"]
 MAY = {"score": {"score", "read"}, "read": {"read"}, "admin": {"score", "read", "admin"}}
+_ID = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,24 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _read(home: Path) -> dict[str, dict[str, str]]:
+def _read(home: Path) -> dict[str, Caller]:
     path = _path(home)
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Caller]) if path.exists() else {}
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: not a file of API keys: {error}; restore it from a backup, or move it away and make the keys "
+            "anew: creditloop keys create NAME --role ROLE"
+        ) from None
+
+
+def _write(home: Path, kept: dict[str, Caller]) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    unfinished = _path(home).with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)  # one that was left behind keeps the mode it had
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=1))
+    unfinished.replace(_path(home))
 
 
 def create_key(home: Path, name: str, role: str) -> str:
@@ -45,20 +62,36 @@ def create_key(home: Path, name: str, role: str) -> str:
     if role not in get_args(Role):
         raise InputError(f"role {role!r}: expected one of {', '.join(get_args(Role))}")
     key = "cl_" + secrets.token_urlsafe(32)
-    kept = {digest: who for digest, who in _read(home).items() if who["name"] != name}
-    kept[_digest(key)] = {"name": name, "role": role}
-    home.mkdir(parents=True, exist_ok=True)
-    unfinished = _path(home).with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)  # one that was left behind keeps the mode it had
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
-    unfinished.replace(_path(home))
+    kept = {digest: who for digest, who in _read(home).items() if who.name != name}
+    kept[_digest(key)] = Caller(name, cast(Role, role))
+    _write(home, kept)
     return key
 
 
+def revoke_key(home: Path, which: str) -> Caller:
+    """Forget the key of a name, or of an id (the first digits of its hash, eight at least); whose it was.
+
+    A running service refuses it within seconds. Raises InputError unless exactly one key is meant.
+    """
+    kept = _read(home)
+    found = [digest for digest, who in kept.items() if who.name == which]
+    found = found or [digest for digest in kept if len(which) >= _ID and digest.startswith(which)]
+    if len(found) != 1:
+        hint = nearest(which, [who.name for who in kept.values()]) or "; creditloop keys list names them"
+        raise InputError(f"{which!r} is {'no' if not found else 'more than one'} key's name or id{hint}")
+    gone = kept.pop(found[0])
+    _write(home, kept)
+    return gone
+
+
+def key_id(digest: str) -> str:
+    """What a key is called where its hash is too long."""
+    return digest[:_ID]
+
+
 def load_keys(home: Path) -> dict[str, Caller]:
-    """The callers by the hash of their key."""
-    return {digest: Caller(who["name"], who["role"]) for digest, who in _read(home).items()}  # type: ignore[arg-type]
+    """The callers by the hash of their key. Raises ConfigError where the file is damaged."""
+    return _read(home)
 
 
 def caller(keys: dict[str, Caller], authorization: str) -> Caller | None:

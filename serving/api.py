@@ -12,7 +12,7 @@ from serving.price import Price
 from serving.reasons import Reason
 
 _REFERENCE = "#/components/schemas/"
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]  # PostgreSQL holds no NUL
 
 
 class DecideRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

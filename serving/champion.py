@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.errors import BundleError, Refusal
-from serving.ledger import Entry, Ledger, canonical
+from configs.errors import BundleError, InputError, Refusal
+from configs.settings import Product
+from serving.ledger import Entry, Ledger, Record, canonical
+from serving.score import make_scorer
 from training import bundle as bundles
 from training.bundle import Bundle
 from training.signature import trusted_in
@@ -17,7 +20,10 @@ KIND = "promotion"
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """The latest promotion of a product: what was made champion, in place of what, by whom and why."""
+    """A promotion of a product: what was made champion, in place of what, by whom and why.
+
+    `undoes` is the promotion that a rollback took back, None where it is none.
+    """
 
     record_id: str
     version: str
@@ -26,30 +32,68 @@ class Promotion:
     by: str
     reason: str
     at: str
+    undoes: str | None = None
 
 
 def current(ledger: Ledger, product: str) -> Promotion | None:
     """The promotion in force, None before the first."""
     record = ledger.latest(KIND, product)
-    if record is None:
-        return None
-    body = record.body()
-    return Promotion(
-        record.entry.id,
-        body["version"],
-        body["digest"],
-        body["previous"],
-        body["by"],
-        body["reason"],
-        record.entry.at,
-    )
+    return None if record is None else _promotion(record)
 
 
-def promote(ledger: Ledger, bundle: Bundle, expected: Promotion | None, by: str, reason: str, at: str) -> Promotion:
-    """Make `bundle` the champion, provided `expected` still is what the pointer says. Raises Refusal if it moved.
+def history(ledger: Ledger, product: str) -> list[Promotion]:
+    """Every promotion and rollback of a product, in order."""
+    return [_promotion(record) for record in ledger.records(KIND, product)]
+
+
+def live_at(ledger: Ledger, product: str, moment: dt.datetime) -> Promotion | None:
+    """The promotion in force at a moment (with its time zone), None before the first.
+
+    The order is the ledger's: where a clock was set back, the later record of an earlier time still is the later.
+    """
+    by_then = [made for made in history(ledger, product) if dt.datetime.fromisoformat(made.at) <= moment]
+    return by_then[-1] if by_then else None
+
+
+def former(ledger: Ledger, product: str) -> Promotion:
+    """The promotion that a rollback returns to: what answered before, past all that was rolled back already.
+
+    Raises Refusal where there is none.
+    """
+    standing: list[Promotion] = []
+    for made in history(ledger, product):
+        again = bool(standing) and standing[-1].version == made.version
+        if made.undoes is not None or again:
+            standing.pop()
+        if made.undoes is None:
+            standing.append(made)
+    if len(standing) < 2:
+        raise Refusal(f"{product} has no former champion to go back to; creditloop models history shows its promotions")
+    return standing[-2]
+
+
+def _promotion(record: Record) -> Promotion:
+    body, entry = record.body(), record.entry
+    said = (body["version"], body["digest"], body["previous"], body["by"], body["reason"])
+    return Promotion(entry.id, *said, entry.at, body.get("undoes"))
+
+
+def promote(
+    ledger: Ledger,
+    bundle: Bundle,
+    expected: Promotion | None,
+    by: str,
+    reason: str,
+    at: str,
+    undoes: str | None = None,
+) -> Promotion:
+    """Make `bundle` the champion, provided `expected` still is what the pointer says. Raises Refusal if it moved,
+    InputError without a name or a reason.
 
     The record binds the digest of the manifest: a version whose bytes change later is not what was promoted.
     """
+    if not by.strip() or not reason.strip():
+        raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
     previous = expected.version if expected else None
     body = {
         "version": bundle.version,
@@ -57,12 +101,23 @@ def promote(ledger: Ledger, bundle: Bundle, expected: Promotion | None, by: str,
         "previous": previous,
         "by": by,
         "reason": reason,
+        "undoes": undoes,
     }
     after = canonical([bundle.product, bundle.version, expected.record_id if expected else None])
     record_id = f"promotion-{hashlib.sha256(after).hexdigest()[:32]}"
     entry = Entry(record_id, KIND, bundle.product, bundle.version, at, canonical(body))
     ledger.append([entry], expect=(KIND, bundle.product, expected.record_id if expected else None))
-    return Promotion(entry.id, bundle.version, bundle.digest, previous, by, reason, at)
+    return Promotion(entry.id, bundle.version, bundle.digest, previous, by, reason, at, undoes)
+
+
+def rollback(ledger: Ledger, home: Path, product: Product, by: str, reason: str, at: str) -> Promotion:
+    """Make the former champion the champion again. Raises Refusal without one, BundleError where it is damaged or
+    does not fit the product any more.
+    """
+    expected, back = current(ledger, product.name), former(ledger, product.name)
+    bundle = _as_promoted(back, home, product.name)
+    make_scorer(bundle, product)
+    return promote(ledger, bundle, expected, by, reason, at, expected.record_id if expected else None)
 
 
 def bundle_folder(home: Path, product: str, version: str) -> Path:
@@ -75,6 +130,10 @@ def load_champion(ledger: Ledger, home: Path, product: str) -> Bundle:
     promotion = current(ledger, product)
     if promotion is None:
         raise Refusal(f"{product} has no champion yet: creditloop models promote --product {product} VERSION")
+    return _as_promoted(promotion, home, product)
+
+
+def _as_promoted(promotion: Promotion, home: Path, product: str) -> Bundle:
     bundle = bundles.load(bundle_folder(home, product, promotion.version), trusted_in(home))
     if bundle.digest != promotion.digest:
         raise BundleError(f"{bundle.folder}: not the bytes that were promoted on {promotion.at}; do not use it")
@@ -82,6 +141,14 @@ def load_champion(ledger: Ledger, home: Path, product: str) -> Bundle:
 
 
 def versions(home: Path, product: str) -> list[str]:
-    """All complete versions of a product in the home folder, oldest first."""
-    folder = home / "bundles" / product
-    return sorted(path.name for path in folder.glob("[!.]*") if path.is_dir())
+    """All complete versions of a product in the home folder, oldest first: by the day in their name, then by the
+    time their manifest was written.
+    """
+    folders = (path for path in (home / "bundles" / product).glob("[!.]*") if path.is_dir())
+    return [path.name for path in sorted(folders, key=_made)]
+
+
+def _made(folder: Path) -> tuple[str, int, str]:
+    manifest = folder / bundles.MANIFEST
+    written = manifest.stat().st_mtime_ns if manifest.exists() else 0
+    return folder.name.rsplit("-", 2)[-2:][0], written, folder.name

@@ -2,66 +2,32 @@
 
 Each record's hash covers its columns, the SHA-256 of its body and the hash before it:
 h_n = SHA256(0x00 || canonical JSON of [seq, id, kind, product, subject, at, key, SHA256(body), h_(n-1)]).
-Whoever changes, deletes or reorders a record breaks every hash after it. A cut-off tail shows only against a head
-that was kept elsewhere: keep the head that `verify` prints.
+Whoever changes, deletes or reorders a record breaks every hash after it. A cut-off tail and a chain that was rewritten
+with all its hashes show only against checkpoints that were kept elsewhere (checkpoint.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-import queue
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from configs.errors import ConfigError, CreditloopError, Refusal
-
-_START = "0" * 64
-
-_METADATA = sa.MetaData()
-RECORDS = sa.Table(
-    "records",
-    _METADATA,
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("id", sa.String, nullable=False, unique=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("product", sa.String, nullable=False),
-    sa.Column("subject", sa.String, nullable=False),
-    sa.Column("at", sa.String, nullable=False),
-    sa.Column("idempotency_key", sa.String, unique=True),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("previous", sa.String, nullable=False),
-    sa.Column("hash", sa.String, nullable=False),
-    sa.Index("records_by_kind", "kind", "product", "seq"),
-    sa.Index("records_by_subject", "subject", "seq"),
-)
-_RECORDED_BEFORE = """
-WHEN NEW.seq <= (SELECT max(seq) FROM records)
-  OR EXISTS (SELECT 1 FROM records WHERE id = NEW.id OR idempotency_key = NEW.idempotency_key)
-"""
-# INSERT OR REPLACE deletes what it replaces, and asks no DELETE trigger.
-_REFUSED = {"UPDATE": "", "DELETE": "", "INSERT": _RECORDED_BEFORE}
-_ONLY_APPEND = """
-CREATE TRIGGER IF NOT EXISTS records_no_{verb} BEFORE {verb} ON records {when}
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
-"""
-_AS_STORED = sa.select(
-    *(column for column in RECORDS.c if column.name != "body"),
-    sa.type_coerce(RECORDS.c.body, sa.types.NullType()).label("body"),  # whatever lies there, not made into bytes
-).order_by(RECORDS.c.seq)
+from configs.errors import CreditloopError, Refusal
+from serving import store
+from serving.store import AS_STORED, RECORDS
+from serving.verify_ledger import START, Breach, Checkpoint, check
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be recorded. `subject` is the customer or model version it is about; `body` canonical JSON."""
+    """What is to be recorded. `subject` is the customer, version or decision it is about; `body` canonical JSON."""
 
     id: str
     kind: str
@@ -106,16 +72,11 @@ class Ledger:
     """One ledger database. Safe for several threads and processes: writers take turns in the database."""
 
     def __init__(self, url: str) -> None:
-        if not url.startswith("sqlite:///"):
-            raise ConfigError(f"stores.ledger: {url!r}: this release keeps its ledger in SQLite (sqlite:///PATH)")
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(url, connect_args={"timeout": 30})
-        sa.event.listen(self._engine, "connect", _configure)
-        sa.event.listen(self._engine, "begin", _begin)
+        self._engine = store.open_engine(url)
+        self._doubted = False
+        self._turn = threading.Lock()
         with self._writing() as connection:
-            _METADATA.create_all(connection)
-            for verb, when in _REFUSED.items():
-                connection.exec_driver_sql(_ONLY_APPEND.format(verb=verb, when=when))
+            store.prepare(connection)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -137,6 +98,11 @@ class Ledger:
         of_kind = sa.select(RECORDS).where(RECORDS.c.kind == kind, RECORDS.c.product == product)
         return self._first(of_kind.order_by(RECORDS.c.seq.desc()).limit(1))
 
+    def latest_about(self, kind: str, subject: str) -> Record | None:
+        """The newest record of a kind about a subject."""
+        about = sa.select(RECORDS).where(RECORDS.c.subject == subject, RECORDS.c.kind == kind)
+        return self._first(about.order_by(RECORDS.c.seq.desc()).limit(1))
+
     def by_id(self, record_id: str) -> Record | None:
         """The record `record_id`."""
         return self._first(sa.select(RECORDS).where(RECORDS.c.id == record_id))
@@ -156,27 +122,46 @@ class Ledger:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield _record(row)
 
-    def verify(self) -> tuple[int, str]:
-        """Recompute every hash; the number of records and the head. Raises LedgerError at the first broken one."""
-        seq, previous = 0, _START
+    def head(self) -> tuple[int, str]:
+        """Sequence and hash of the last record."""
         with self._reading() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(_AS_STORED):
-                seq += 1
-                if row.seq != seq:
-                    raise LedgerError(f"record {seq} is missing: the chain goes on at {row.seq}")
-                if not _intact(row, previous):
-                    raise LedgerError(f"record {seq} ({row.kind} {row.id}) is not what was written")
-                previous = row.hash
-        return seq, previous
+            return _head(connection)
+
+    def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> tuple[int, str]:
+        """Recompute every hash, meet every checkpoint; the number of records and the head.
+
+        Raises LedgerError that names the first bad record.
+        """
+        with self._reading() as connection:
+            try:
+                return check(connection.execution_options(yield_per=1000).execute(AS_STORED), checkpoints)
+            except Breach as breach:
+                raise LedgerError(str(breach)) from None
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with (
-            _told("record"),
-            self._engine.connect().execution_options(writes=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        with self._turn, _told("record"), self._engine.connect().execution_options(writes=True) as connection:
+            try:
+                self._trust_again(connection)
+                with connection.begin():
+                    yield connection
+            except (CreditloopError, sa.exc.IntegrityError):  # an answer of a sound database; nothing was written
+                raise
+            except BaseException:
+                self._distrust(connection)
+                raise
+
+    def _distrust(self, connection: sa.Connection) -> None:
+        """After a failed commit nothing is asked again: this connection and all that rest are closed."""
+        self._doubted = True
+        connection.invalidate()
+        self._engine.dispose()
+
+    def _trust_again(self, connection: sa.Connection) -> None:
+        if self._doubted:
+            if not store.settle(connection):
+                raise LedgerError("the ledger could not record: it recovers from a failed commit; a reader holds it up")
+            self._doubted = False
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -194,37 +179,14 @@ def _told(what: str) -> Iterator[None]:
     """The database's own word for what went wrong, without the statement: that would hold applicants' data."""
     try:
         yield
-    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise LedgerError(f"the ledger could not {what}: {cause.__class__.__name__}: {cause}") from None
-
-
-def _configure(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin` says, not where the driver guesses
-    connection.text_factory = _text
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _text(stored: bytes) -> str:
-    return stored.decode(errors="surrogateescape")  # bytes that are no text are for `verify` to name, not the driver
-
-
-def _begin(connection: sa.Connection) -> None:
-    # A writer takes its turn before it reads the head of the chain; a reader never waits.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
 
 def _record(row: Any) -> Record:
     entry = Entry(row.id, row.kind, row.product, row.subject, row.at, row.body, row.idempotency_key)
     return Record(row.seq, entry, row.hash)
-
-
-def _intact(row: Any, previous: str) -> bool:
-    try:
-        return bool(row.previous == previous and row.hash == entry_hash(row.seq, _record(row).entry, previous))
-    except (TypeError, UnicodeEncodeError):  # a value of a kind that is never written
-        return False
 
 
 def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | None) -> None:
@@ -234,10 +196,14 @@ def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | N
         raise Refusal(f"the latest {kind} of {product} is {found}, not {record_id}: somebody was faster; look again")
 
 
+def _head(connection: sa.Connection) -> tuple[int, str]:
+    head = connection.execute(sa.select(RECORDS.c.seq, RECORDS.c.hash).order_by(RECORDS.c.seq.desc()).limit(1)).first()
+    return (head.seq, head.hash) if head else (0, START)
+
+
 def _append(connection: sa.Connection, entries: Sequence[Entry]) -> list[Record]:
     known = _already(connection, [entry.idempotency_key for entry in entries if entry.idempotency_key])
-    head = connection.execute(sa.select(RECORDS.c.seq, RECORDS.c.hash).order_by(RECORDS.c.seq.desc()).limit(1)).first()
-    seq, previous = (head.seq, head.hash) if head else (0, _START)
+    seq, previous = _head(connection)
     rows, result = [], []
     for entry in entries:
         if entry.idempotency_key in known:
@@ -265,7 +231,7 @@ def _append(connection: sa.Connection, entries: Sequence[Entry]) -> list[Record]
         if entry.idempotency_key:
             known[entry.idempotency_key] = result[-1]
     if rows:
-        connection.execute(RECORDS.insert(), rows)
+        store.insert(connection, rows)
     return result
 
 
@@ -274,53 +240,3 @@ def _already(connection: sa.Connection, keys: list[str]) -> dict[str | None, Rec
         return {}
     found = connection.execute(sa.select(RECORDS).where(RECORDS.c.idempotency_key.in_(keys)))
     return {row.idempotency_key: _record(row) for row in found}
-
-
-class Writer:
-    """Group commit: one thread that records whatever waits in one transaction, then tells each caller."""
-
-    def __init__(self, ledger: Ledger, batch: int) -> None:
-        self._ledger = ledger
-        self._batch = batch
-        self._waiting: queue.SimpleQueue[tuple[Entry, Future[Record]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
-        self._thread.start()
-
-    def submit(self, entry: Entry) -> Future[Record]:
-        """Queue `entry`; the future holds its record once the commit is durable, or the LedgerError.
-
-        It cannot be cancelled: a caller that no longer waits neither unmakes the record nor stops the writer.
-        """
-        done: Future[Record] = Future()
-        done.set_running_or_notify_cancel()
-        self._waiting.put((entry, done))
-        return done
-
-    def close(self) -> None:
-        """Record what still waits, then stop."""
-        self._waiting.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            group = [first]
-            stop = False
-            while len(group) < self._batch and not self._waiting.empty():
-                following = self._waiting.get()
-                if following is None:
-                    stop = True
-                    break
-                group.append(following)
-            self._commit(group)
-            if stop:
-                return
-
-    def _commit(self, group: list[tuple[Entry, Future[Record]]]) -> None:
-        try:
-            records = self._ledger.append([entry for entry, _ in group])
-        except Exception as error:  # whatever it is, every caller must hear that nothing was recorded
-            for _, done in group:
-                done.set_exception(error)
-            return
-        for (_, done), record in zip(group, records, strict=True):
-            done.set_result(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -18,9 +19,12 @@ from configs.settings import Settings, load_product
 from features.contracts import to_day
 from serving import access, champion
 from serving.api import DecideRequest, DecisionAnswer
+from serving.backoff import Backoff
+from serving.checkpoint import Checkpoints
 from serving.decide import Question, decide, ledger_body, question_of
-from serving.ledger import Entry, Ledger, Record, Writer, canonical
+from serving.ledger import Entry, Ledger, Record, canonical
 from serving.score import Scorer, make_scorer
+from serving.writer import Writer
 
 log = logging.getLogger("creditloop.serving")
 _POLL_SECONDS = 1.0
@@ -40,6 +44,8 @@ class Live:
         for scorer in self.scorers.values():
             _warm(scorer)
             self._record_policy(scorer)
+        self._backoff = Backoff()
+        self._checkpoints = Checkpoints(self.ledger, settings) if settings.serving.anchor else None
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="champion-watcher", daemon=True)
         self._watcher.start()
@@ -49,6 +55,9 @@ class Live:
         self._stop.set()
         self._watcher.join()
         self.writer.close()
+        if self._checkpoints is not None:
+            with _last_good_stays("the checkpoint"):
+                self._checkpoints.finish(time.monotonic(), utc_now())
         self.ledger.close()
 
     def _scorer(self, name: str) -> Scorer:
@@ -69,14 +78,24 @@ class Live:
             for name in list(self.scorers):
                 with _last_good_stays(f"the champion of {name}"):
                     self._follow(name)
+            if self._checkpoints is not None:
+                with _last_good_stays("the checkpoint"):
+                    self._checkpoints.follow(time.monotonic(), utc_now())
 
     def _follow(self, name: str) -> None:
         promotion = champion.current(self.ledger, name)
         if promotion is None or promotion.version == self.scorers[name].bundle.version:
             return
-        fresh = self._scorer(name)
-        _warm(fresh)
-        self._record_policy(fresh)
+        if not self._backoff.due(name, promotion.record_id, time.monotonic()):
+            return
+        try:
+            fresh = self._scorer(name)
+            _warm(fresh)
+            self._record_policy(fresh)
+        except Exception:
+            self._backoff.failed(name, promotion.record_id, time.monotonic())
+            raise
+        self._backoff.worked(name)
         self.scorers = {**self.scorers, name: fresh}
         log.info("%s is now answered by %s", name, promotion.version)
 

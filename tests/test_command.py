@@ -10,7 +10,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 
 import creditloop
 from features import faults
+from serving.ledger import Entry, Ledger
 
 NAME = "consumer_platform"
 SETTINGS = "[training]\ntrials = 1\nthreads = 1\nfolds = 2\nmax_rounds = 150\n"
@@ -256,6 +257,66 @@ def test_a_changed_ledger_is_told_by_its_record(flow: Flow, tmp_path: Path) -> N
     ran = run(tmp_path / "home", "decisions", "verify")
     assert ran.code == 1
     assert "record 2 (verdict" in ran.err
+
+
+def test_a_rewritten_ledger_is_found_against_its_checkpoints(flow: Flow, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(flow.home, home)
+    signed = run(home, "decisions", "checkpoint", "--json")
+    assert (signed.code, Path(signed.json["file"]).parent) == (0, home / "anchors")
+    met = run(home, "decisions", "verify", "--json")
+    assert (met.code, met.json["checkpoints"], met.json["head"]) == (0, 1, signed.json["head"])
+    with contextlib.closing(Ledger(f"sqlite:///{home}/ledger.db")) as ledger:
+        entries = [record.entry for record in ledger.records()]
+    (home / "ledger.db").unlink()
+    with contextlib.closing(Ledger(f"sqlite:///{home}/ledger.db")) as ledger:
+        ledger.append([replace(entries[0], at="2020-01-01"), *entries[1:]])
+    found, again = run(home, "decisions", "verify"), run(home, "decisions", "checkpoint")
+    assert (found.code, again.code) == (1, 1)
+    assert "record 1, or one after it up to" in found.err
+    assert "nothing was signed" in again.err
+
+
+def test_one_command_goes_back_to_the_former_champion(flow: Flow, tmp_path: Path) -> None:
+    home, product, second = tmp_path / "home", ("--product", NAME), flow.ran["retrain"].json["version"]
+    shutil.copytree(flow.home, home)
+    said = ("--by", "a test", "--reason", "better", "--despite-gate", "a test")
+    for version in (flow.version, second):
+        run(home, "models", "promote", *product, version, *said)
+    back = run(home, "models", "rollback", *product, "--by", "the risk officer", "--reason", "it errs", "--json")
+    assert (back.code, back.json["version"], back.json["by"]) == (0, flow.version, "the risk officer")
+    told = run(home, "models", "history", *product, "--json").json["history"]
+    assert [item["version"] for item in told][-2:] == [second, flow.version]
+    live = run(home, "models", "what-was-live", *product, "--at", told[-2]["at"], "--json")
+    assert (live.code, live.json["version"]) == (0, second)
+    assert run(home, "models", "what-was-live", *product, "--at", "2020-01-01").code == 1
+
+
+def test_a_damaged_version_does_not_hide_the_others(flow: Flow, tmp_path: Path) -> None:
+    shutil.copytree(flow.home, tmp_path / "home")
+    (tmp_path / "home" / "bundles" / NAME / flow.version / "model.txt").write_text("tree")
+    models = {row["version"]: row for row in run(tmp_path / "home", "models", "list", "--json").json["models"]}
+    assert "do not use" in models.pop(flow.version)["unusable"]
+    assert all("auc" in row for row in models.values())
+    assert "UNUSABLE" in run(tmp_path / "home", "models", "list").out
+
+
+def test_a_key_is_listed_and_revoked(tmp_path: Path) -> None:
+    run(tmp_path, "keys", "create", "shop", "--role", "score")
+    (row,) = run(tmp_path, "keys", "list", "--json").json["keys"]
+    assert run(tmp_path, "keys", "revoke", row["id"]).code == 0
+    assert run(tmp_path, "keys", "list", "--json").json["keys"] == []
+
+
+def test_an_outcome_is_recorded_once(tmp_path: Path) -> None:
+    with contextlib.closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
+        body = b'{"answer":{"as_of":"2026-01-31"}}'
+        ledger.append([Entry("d1", "decision", NAME, "c", "2026-01-31T09:00:00+00:00", body)])
+    words = ("decisions", "outcome", "d1", "--on", "2026-02-28")
+    told = [run(tmp_path, *words, "--defaulted", "1", "--json").json["new"] for _ in range(2)]
+    assert told == [True, False]
+    assert run(tmp_path, *words, "--defaulted", "0").code == 1
+    assert run(tmp_path, *words, "--defaulted", "0", "--correction", "a typing error").code == 0
 
 
 # Mistakes: each is one message that names what is wrong and what to do, exit code 2, and nothing is half written.
@@ -511,7 +572,7 @@ def test_a_full_disk_is_told_and_leaves_no_scores(refused, flow: Flow, tmp_path:
         ("[training]\ntrials = 'many'\n", ["training.trials: Input should be a valid integer, got 'many'"]),
         ("[monitoring]\nconfidence = 1.5\n", ["monitoring.confidence", "got 1.5"]),
         ("[training\n", ["not readable as TOML"]),
-        ("[stores]\nledger = 'postgresql://here'\n", ["stores.ledger", "sqlite:///PATH"]),
+        ("[stores]\nledger = 'mysql://here'\n", ["stores.ledger", "sqlite:///PATH"]),
     ],
 )
 def test_wrong_settings_stop_every_command_by_name(tmp_path: Path, settings: str, told: list[str]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import InputError
-from serving.access import caller, create_key, load_keys
+from configs.errors import ConfigError, InputError
+from serving.access import caller, create_key, key_id, load_keys, revoke_key
 
 
 def test_a_key_is_known_by_its_hash_alone(tmp_path: Path) -> None:
@@ -84,3 +84,57 @@ def test_an_unknown_role_is_refused(tmp_path: Path) -> None:
 
 def test_no_key_file_means_no_callers(tmp_path: Path) -> None:
     assert load_keys(tmp_path) == {}
+
+
+def test_a_revoked_key_is_nobodys_and_others_stay(tmp_path: Path) -> None:
+    gone, stays = create_key(tmp_path, "shop", "score"), create_key(tmp_path, "auditor", "read")
+    assert revoke_key(tmp_path, "shop").name == "shop"
+    keys = load_keys(tmp_path)
+    assert (caller(keys, f"Bearer {gone}"), caller(keys, f"Bearer {stays}") is not None) == (None, True)
+
+
+def test_a_key_is_revoked_by_its_id_too(tmp_path: Path) -> None:
+    create_key(tmp_path, "shop", "score")
+    (digest,) = load_keys(tmp_path)
+    revoke_key(tmp_path, key_id(digest))
+    assert load_keys(tmp_path) == {}
+
+
+@pytest.mark.parametrize("which", ["shopp", "", "0"])
+def test_what_is_no_keys_name_or_id_revokes_nothing(tmp_path: Path, which: str) -> None:
+    create_key(tmp_path, "shop", "score")
+    with pytest.raises(InputError, match="is no key's name or id"):
+        revoke_key(tmp_path, which)
+    assert len(load_keys(tmp_path)) == 1
+
+
+def test_two_keys_are_not_revoked_for_one_id(tmp_path: Path) -> None:
+    kept = {f"{'a' * 60}{end}": {"name": end, "role": "read"} for end in ("0001", "0002")}
+    (tmp_path / "keys.json").write_text(json.dumps(kept))
+    with pytest.raises(InputError, match="more than one key's"):
+        revoke_key(tmp_path, "a" * 8)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"a": 1}',
+        b'{"a": {"name": "shop"}}',
+        b'{"a": {"name": "shop", "role": "root"}}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_damaged_file_of_keys_is_told_with_its_remedy(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "keys.json").write_bytes(damaged)
+    with pytest.raises(ConfigError, match=r"keys\.json: not a file of API keys: .*creditloop keys create"):
+        load_keys(tmp_path)
+
+
+def test_a_damaged_file_of_keys_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_bytes(b"{")
+    with pytest.raises(ConfigError):
+        create_key(tmp_path, "shop", "score")
+    assert (tmp_path / "keys.json").read_bytes() == b"{"

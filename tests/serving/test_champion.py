@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import BundleError, Refusal
+from configs.errors import BundleError, InputError, Refusal
+from configs.settings import Product
 from serving import champion
 from serving.champion import Promotion
 from serving.ledger import Ledger
@@ -137,3 +140,92 @@ def test_a_champion_that_a_key_not_trusted_here_signed_is_refused(ledger: Ledger
 def test_an_unfinished_version_is_not_listed(home: Path, bundle: Bundle) -> None:
     (home / "bundles" / NAME / ".unfinished-1").mkdir()
     assert champion.versions(home, NAME) == [bundle.version]
+
+
+def promotions(ledger: Ledger, bundle: Bundle, *versions: str) -> list[Promotion]:
+    made: list[Promotion] = []
+    for version in versions:
+        made.append(promote(ledger, replace(bundle, version=version), made[-1] if made else None))
+    return made
+
+
+def undo(ledger: Ledger, bundle: Bundle) -> str:
+    """A rollback, without the folders."""
+    expected, back = champion.current(ledger, NAME), champion.former(ledger, NAME)
+    assert expected is not None
+    made = replace(bundle, version=back.version)
+    return champion.promote(ledger, made, expected, "a person", "why", AT, expected.record_id).version
+
+
+@pytest.mark.parametrize(("by", "reason"), [("", "why"), ("who", " "), ("\t", "")])
+def test_a_promotion_without_a_name_or_a_reason_is_refused(
+    ledger: Ledger, bundle: Bundle, by: str, reason: str
+) -> None:
+    with pytest.raises(InputError, match="neither may be empty"):
+        champion.promote(ledger, bundle, None, by, reason, AT)
+
+
+def test_a_rollback_makes_the_former_champion_the_champion_again_on_record(
+    ledger: Ledger, home: Path, product: Product, bundle: Bundle, successor: Bundle
+) -> None:
+    second = promote(ledger, successor, promote(ledger, bundle, None))
+    made = champion.rollback(ledger, home, product, "a person", "it declines everybody", AT)
+    assert (made.version, made.previous, made.undoes) == (bundle.version, successor.version, second.record_id)
+    assert champion.current(ledger, NAME) == made
+    assert champion.history(ledger, NAME)[-1] == made
+
+
+def test_rollbacks_go_back_one_champion_each(ledger: Ledger, bundle: Bundle) -> None:
+    promotions(ledger, bundle, "a", "b", "c")
+    assert [undo(ledger, bundle), undo(ledger, bundle)] == ["b", "a"]
+
+
+def test_a_promotion_after_a_rollback_is_rolled_back_to_where_it_began(ledger: Ledger, bundle: Bundle) -> None:
+    promotions(ledger, bundle, "a", "b")
+    undo(ledger, bundle)
+    promote(ledger, replace(bundle, version="c"), champion.current(ledger, NAME))
+    assert undo(ledger, bundle) == "a"
+
+
+def test_a_version_promoted_twice_in_a_row_is_not_its_own_former_champion(ledger: Ledger, bundle: Bundle) -> None:
+    promotions(ledger, bundle, "a", "b", "b")
+    assert champion.former(ledger, NAME).version == "a"
+
+
+@pytest.mark.parametrize("versions", [(), ("a",), ("a", "a")])
+def test_without_a_former_champion_there_is_no_way_back(
+    ledger: Ledger, bundle: Bundle, versions: tuple[str, ...]
+) -> None:
+    promotions(ledger, bundle, *versions)
+    with pytest.raises(Refusal, match="no former champion"):
+        champion.former(ledger, NAME)
+
+
+def test_a_damaged_former_champion_is_not_gone_back_to(
+    ledger: Ledger, home: Path, product: Product, bundle: Bundle, successor: Bundle
+) -> None:
+    second = promote(ledger, successor, promote(ledger, bundle, None))
+    (champion.bundle_folder(home, NAME, bundle.version) / "model.txt").write_text("tree\n")
+    with pytest.raises(BundleError, match="do not use"):
+        champion.rollback(ledger, home, product, "a person", "why", AT)
+    assert champion.current(ledger, NAME) == second
+
+
+def test_what_was_live_is_the_last_promotion_by_then(ledger: Ledger, bundle: Bundle) -> None:
+    first = champion.promote(ledger, bundle, None, "a", "b", "2026-01-31T10:00:00+00:00")
+    champion.promote(ledger, bundle, first, "a", "b", "2026-02-28T10:00:00+00:00")
+    found = [
+        champion.live_at(ledger, NAME, dt.datetime.fromisoformat(moment))
+        for moment in ("2026-01-31T09:59:59+00:00", "2026-01-31T11:00:00+01:00", "2026-02-28T09:59:59+00:00")
+    ]
+    assert found == [None, first, first]
+
+
+def test_versions_of_one_day_are_listed_by_the_time_they_were_made(tmp_path: Path) -> None:
+    names = [f"{NAME}-20260101-{end}" for end in ("ffff", "aaaa", "cccc")]
+    for number, name in enumerate([*names, f"{NAME}-20251231-eeee"]):
+        manifest = champion.bundle_folder(tmp_path, NAME, name) / "manifest.json"
+        manifest.parent.mkdir(parents=True)
+        manifest.touch()
+        os.utime(manifest, (1000 + number, 1000 + number))
+    assert champion.versions(tmp_path, NAME) == [f"{NAME}-20251231-eeee", *names]

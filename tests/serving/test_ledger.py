@@ -13,16 +13,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError, Refusal
-from serving.ledger import Entry, Ledger, LedgerError, Record, Writer, canonical, entry_hash
+from serving.ledger import Entry, Ledger, LedgerError, Record, canonical, entry_hash
+from serving.writer import Writer
 
 LENGTH = 25
 TRIGGERS = ("UPDATE", "DELETE", "INSERT")
@@ -48,12 +50,29 @@ def names(ledger: Ledger) -> list[str]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(f"sqlite:///{path}")
+def opened(at: Path | str) -> Iterator[Ledger]:
+    ledger = Ledger(at if isinstance(at, str) else f"sqlite:///{at}")
     try:
         yield ledger
     finally:
         ledger.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where an empty ledger may be, in each of the databases."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/ledger.db"
+    else:
+        with request.getfixturevalue("postgres_database")() as made:
+            yield made
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    """An empty ledger in each of the databases."""
+    with opened(url) as made:
+        yield made
 
 
 @contextmanager
@@ -227,9 +246,26 @@ def test_what_is_no_ledger_file_is_a_ledger_error(tmp_path: Path, make: Callable
         Ledger(f"sqlite:///{tmp_path}/ledger.db")
 
 
-def test_another_database_than_sqlite_is_refused() -> None:
-    with pytest.raises(ConfigError, match="keeps its ledger in SQLite"):
-        Ledger("postgresql://host/ledger")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://me:hunter2@host/ledger", "in SQLite or PostgreSQL"),
+        ("sqlite://", "in SQLite or PostgreSQL"),
+        ("postgresql://host/ledger", "in SQLite or PostgreSQL"),
+        ("postgresql://me:hunter2@host:port/ledger", "not a database URL"),
+        ("postgresql+psycopg2://me:hunter2@host/ledger", "in SQLite or PostgreSQL"),
+    ],
+)
+def test_what_names_no_ledger_database_is_refused_without_its_password(url: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        Ledger(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_a_ledger_error() -> None:
+    with pytest.raises(LedgerError) as caught:
+        Ledger("postgresql://me:hunter2@127.0.0.1:1/ledger")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_an_error_does_not_repeat_what_was_to_be_recorded(ledger: Ledger) -> None:
@@ -277,11 +313,11 @@ def test_a_key_repeated_within_one_batch_gives_the_first_record(ledger: Ledger) 
     assert names(ledger) == ["d1", "d2"]
 
 
-def test_concurrent_writers_with_one_key_all_get_the_same_record(tmp_path: Path) -> None:
-    path, barrier = tmp_path / "ledger.db", threading.Barrier(8)
+def test_concurrent_writers_with_one_key_all_get_the_same_record(url: str) -> None:
+    barrier = threading.Barrier(8)
 
     def write(number: int) -> Record:
-        with opened(path) as ledger:
+        with opened(url) as ledger:
             barrier.wait()
             return ledger.append([entry(f"d{number}", "k")])[0]
 
@@ -291,11 +327,11 @@ def test_concurrent_writers_with_one_key_all_get_the_same_record(tmp_path: Path)
     assert sum(record.new for record in made) == 1
 
 
-def test_of_concurrent_swaps_exactly_one_wins(tmp_path: Path) -> None:
-    path, barrier = tmp_path / "ledger.db", threading.Barrier(8)
+def test_of_concurrent_swaps_exactly_one_wins(url: str) -> None:
+    barrier = threading.Barrier(8)
 
     def swap(number: int) -> bool:
-        with opened(path) as ledger:
+        with opened(url) as ledger:
             barrier.wait()
             try:
                 ledger.append([entry(f"d{number}")], expect=("decision", "p", None))
@@ -322,12 +358,10 @@ for number in range(150):
 """
 
 
-def test_two_processes_and_two_threads_keep_one_unbroken_chain(tmp_path: Path, repository: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with opened(path) as ledger:
+def test_two_processes_and_two_threads_keep_one_unbroken_chain(url: str, repository: Path) -> None:
+    with opened(url) as ledger:
         others = [
-            subprocess.Popen([sys.executable, "-c", APPENDER, f"sqlite:///{path}", str(number)], cwd=repository)
-            for number in range(2)
+            subprocess.Popen([sys.executable, "-c", APPENDER, url, str(number)], cwd=repository) for number in range(2)
         ]
         writers = [Writer(ledger, 16) for _ in range(2)]
         waiting = [writer.submit(entry(f"t{n}-{w}")) for n in range(150) for w, writer in enumerate(writers)]
@@ -373,7 +407,8 @@ def test_a_group_that_cannot_be_recorded_tells_each_of_its_callers(ledger: Ledge
 
 WRITER = """
 import os, sys
-from serving.ledger import Entry, Ledger, Writer
+from serving.ledger import Entry, Ledger
+from serving.writer import Writer
 while sys.stdin.readline():
     child = os.fork()
     if child == 0:
@@ -388,12 +423,11 @@ while sys.stdin.readline():
 """
 
 
-def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(tmp_path: Path, repository: Path) -> None:
+def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(url: str, repository: Path) -> None:
     """Twenty kill -9 at different moments; one parent imports once and forks each writer afresh."""
-    path = tmp_path / "ledger.db"
     acknowledged: list[str] = []
     with subprocess.Popen(
-        [sys.executable, "-c", WRITER, f"sqlite:///{path}"],
+        [sys.executable, "-c", WRITER, url],
         cwd=repository,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -410,7 +444,7 @@ def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(tmp_path: Path
             while (line := parent.stdout.readline()) != "dead\n":
                 acknowledged.append(line.removeprefix("ok ").strip())
         parent.stdin.close()
-    with opened(path) as ledger:
+    with opened(url) as ledger:
         recorded = set(names(ledger))
         assert ledger.verify()[0] == len(recorded)
     assert len(acknowledged) > 100
@@ -419,7 +453,8 @@ def test_no_acknowledged_record_is_lost_when_the_writer_is_killed(tmp_path: Path
 
 FULL_DISK = """
 import resource, sys
-from serving.ledger import Entry, Ledger, LedgerError, Writer
+from serving.ledger import Entry, Ledger, LedgerError
+from serving.writer import Writer
 ledger = Ledger(sys.argv[1])
 writer = Writer(ledger, 8)
 def write(name):
@@ -463,11 +498,157 @@ def test_the_writer_goes_on_by_itself_once_there_is_room(full_disk: tuple[list[s
     assert full_disk[0][-5:] == [f"after-{number}" for number in range(5)]
 
 
-def test_a_reader_does_not_wait_for_a_writer(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_reader_does_not_wait_for_a_writer(url: str, ledger: Ledger) -> None:
     ledger.append([entry("d1")])
-    with behind(tmp_path / "ledger.db", guarded=True) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+    with opened(url) as other, other._writing():
         started = time.monotonic()
         assert names(ledger) == ["d1"]
         assert time.monotonic() - started < 5
-        connection.execute("ROLLBACK")
+
+
+def test_a_long_batch_is_recorded_whole_and_in_order(ledger: Ledger) -> None:
+    wanted = [f"d{number}" for number in range(2500)]
+    ledger.append([entry(name, f"key of {name}") for name in wanted])
+    assert names(ledger) == wanted
+    assert ledger.verify()[0] == 2500
+
+
+@contextmanager
+def faulty(ledger: Ledger, commit: Callable[[Any], None]) -> Iterator[list[Any]]:
+    """The ledger while its commits do what `commit` does; the connections that met one."""
+    met: list[Any] = []
+
+    def instead(connection: sa.Connection) -> None:
+        met.append(connection.connection.dbapi_connection)
+        commit(connection)
+
+    sa.event.listen(ledger._engine, "commit", instead)
+    try:
+        yield met
+    finally:
+        sa.event.remove(ledger._engine, "commit", instead)
+
+
+def disk_error(_: object) -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_after_a_failed_commit_no_connection_is_used_again(ledger: Ledger) -> None:
+    ledger.append([entry("d1")])
+    with faulty(ledger, disk_error) as failed, pytest.raises(LedgerError, match="disk I/O error"):
+        ledger.append([entry("d2")])
+    with faulty(ledger, lambda _: None) as used:
+        ledger.append([entry("d3")])
+    assert used[0] is not failed[0]
+    assert names(ledger) == ["d1", "d3"]
+    with pytest.raises(Exception, match="closed"):
+        failed[0].cursor().execute("SELECT 1")
+
+
+def test_a_failed_commit_gives_every_waiting_caller_an_error_and_the_next_a_record(ledger: Ledger) -> None:
+    writer = Writer(ledger, 16)
+    with faulty(ledger, disk_error):
+        waiting = [writer.submit(entry(f"lost-{number}")) for number in range(30)]
+        assert all(isinstance(future.exception(timeout=30), LedgerError) for future in waiting)
+    assert writer.submit(entry("kept")).result(timeout=30).seq == 1
+    writer.close()
+
+
+def test_nothing_is_recorded_before_a_failed_commit_is_recovered_from(tmp_path: Path) -> None:
+    """What the failed fsync left in the log is written again first; a reader of the old log holds that up."""
+    with opened(tmp_path / "ledger.db") as ledger, behind(tmp_path / "ledger.db", guarded=True) as reader:
+        ledger.append([entry("d1")])
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM records").fetchone()
+        with faulty(ledger, disk_error), pytest.raises(LedgerError, match="disk I/O error"):
+            ledger.append([entry("d2")])
+        with short_waits(ledger), pytest.raises(LedgerError, match="a reader holds it up"):
+            ledger.append([entry("d3")])
+        reader.execute("ROLLBACK")
+        assert ledger.append([entry("d4")])[0].seq == 2
+
+
+@contextmanager
+def short_waits(ledger: Ledger) -> Iterator[None]:
+    """Waits are short: the database says at once that it is busy."""
+
+    def short(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA busy_timeout=50")
+
+    sa.event.listen(ledger._engine, "connect", short)
+    try:
+        yield
+    finally:
+        sa.event.remove(ledger._engine, "connect", short)
+
+
+@pytest.fixture
+def in_postgres(postgres_database: Callable[[], AbstractContextManager[str]]) -> Iterator[tuple[str, sa.Engine]]:
+    """A ledger of LENGTH records in PostgreSQL, and the database as its owner has it."""
+    with postgres_database() as url:
+        with opened(url) as ledger:
+            ledger.append([entry(f"d{place}", f"key {place}") for place in range(1, LENGTH + 1)])
+        yield url, sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE records SET body = '' WHERE seq = 3",
+        "DELETE FROM records",
+        "TRUNCATE records",
+        "INSERT INTO records SELECT * FROM records WHERE seq = 3 ON CONFLICT (seq) DO UPDATE SET body = ''",
+    ],
+)
+@pytest.mark.parametrize("replicating", [False, True], ids=["plain", "with triggers off for replication"])
+def test_postgres_refuses_to_change_what_is_recorded(
+    in_postgres: tuple[str, sa.Engine], statement: str, replicating: bool
+) -> None:
+    with in_postgres[1].connect() as connection:
+        if replicating:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        with pytest.raises(sa.exc.DBAPIError, match="the ledger is append-only"):
+            connection.exec_driver_sql(statement)
+
+
+def test_a_changed_record_in_postgres_is_named(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE records DISABLE TRIGGER ALL")
+        connection.exec_driver_sql("CREATE TABLE untouched AS SELECT * FROM records")
+        for place, (column, value) in enumerate(CHANGES.items(), start=3):
+            connection.exec_driver_sql(f"UPDATE records SET {column} = %s WHERE seq = %s", (value, place))
+            with opened(url) as ledger, pytest.raises(LedgerError, match=rf"record {place} \("):
+                ledger.verify()
+            connection.exec_driver_sql("DELETE FROM records")
+            connection.exec_driver_sql("INSERT INTO records SELECT * FROM untouched ORDER BY seq")
+
+
+def test_a_role_that_may_only_read_and_insert_can_keep_the_ledger(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS appender")
+        connection.exec_driver_sql("CREATE ROLE appender LOGIN PASSWORD 'x'")
+        connection.exec_driver_sql("GRANT SELECT, INSERT ON records TO appender")
+    own = sa.engine.make_url(url).set(username="appender", password="x").render_as_string(hide_password=False)
+    with opened(own) as ledger:
+        assert ledger.append([entry("by the appender")])[0].seq == LENGTH + 1
+
+
+def test_a_connection_that_the_server_ended_is_replaced(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with opened(url) as ledger:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert ledger.append([entry("after")])[0].seq == LENGTH + 1
+
+
+def test_commits_wait_for_the_disk_even_where_the_server_would_not(in_postgres: tuple[str, sa.Engine]) -> None:
+    url, engine = in_postgres
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} SET synchronous_commit = off")
+    with opened(url) as ledger, ledger._writing() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"

@@ -17,8 +17,10 @@ from configs.errors import InputError, Refusal
 from configs.settings import Settings, load_settings
 from serving import access, champion, live
 from serving.api import DecideRequest, DecisionAnswer
+from serving.checkpoint import witnesses
 from serving.ledger import Ledger, Record
 from serving.live import Live, answer_of
+from serving.verify_ledger import read_anchors
 from training.bundle import Bundle
 
 NAME = "consumer_platform"
@@ -174,3 +176,28 @@ def test_close_stops_every_thread(settings: Settings) -> None:
     made.close()
     assert not made._watcher.is_alive()
     assert not made.writer._thread.is_alive()
+
+
+def test_a_failing_successor_is_not_tried_each_time_the_watch_looks(
+    house: Live, successor: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(house, "_scorer", lambda name: tried.append(name) or 1 / 0)
+    promote(house, successor)
+    assert eventually(lambda: bool(tried))
+    time.sleep(0.5)  # twenty looks
+    assert len(tried) == 1
+
+
+def test_a_service_leaves_a_checkpoint_of_its_last_record(settings: Settings, body: dict[str, Any]) -> None:
+    made = Live(settings, (NAME,))
+    record = ask(made, request(body))
+    made.close()
+    found = read_anchors(Path(settings.serving.anchor), witnesses(settings.signing))
+    assert (found[-1].seq, found[-1].hash) == (record.seq, record.hash)
+
+
+def test_without_an_anchor_no_checkpoint_is_written(settings: Settings) -> None:
+    own = load_settings(settings.home, {"serving": {"anchor": ""}})
+    Live(own, (NAME,)).close()
+    assert not (settings.home / "anchors").exists()

@@ -1,0 +1,134 @@
+"""The subcommands of the record and its keys: decisions verify, checkpoint and outcome; keys."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Any
+
+from configs.console import Arguments, add_command, add_group, day, read_settings, show
+from configs.errors import InputError, Refusal
+
+
+def add_decisions(commands: Any) -> Any:
+    """Add decisions and its subcommands; the group, for those that others add."""
+    decisions = add_group(commands, "decisions", "verify and witness the ledger, replay decisions, record outcomes")
+    add_command(decisions, "verify", _verify, "recompute every hash of the ledger and meet every signed checkpoint")
+    add_command(decisions, "checkpoint", _checkpoint, "verify the ledger, then sign its head into the anchor folder")
+    outcome = add_command(decisions, "outcome", _outcome, "record what became of a decision")
+    outcome.add_argument("decision", metavar="DECISION_ID", help="as the answer named it")
+    outcome.add_argument("--defaulted", required=True, choices=("0", "1"), help="1: a default")
+    outcome.add_argument("--on", required=True, type=day, metavar="DATE", help="the day this was so")
+    outcome.add_argument("--correction", metavar="REASON", help="why the outcome on record was wrong")
+    return decisions
+
+
+def add_keys(commands: Any) -> None:
+    """Add keys and its subcommands."""
+    keys = add_group(commands, "keys", "API keys of the service, the key that signs model versions")
+    create = add_command(keys, "create", _keys_create, "make a key, replacing the former of that name")
+    create.add_argument("name", help="whose it is")
+    create.add_argument("--role", required=True, help="score, read or admin")
+    add_command(keys, "list", _keys_list, "names, roles and ids of the keys; the keys themselves are not kept")
+    revoke = add_command(keys, "revoke", _keys_revoke, "make a key worthless; a running service follows in seconds")
+    revoke.add_argument("key", metavar="NAME|ID", help="as `keys list` names it")
+    told = "show the public half of the key that signs model versions; make the key where there is none"
+    add_command(keys, "signing", _keys_signing, told)
+
+
+def _verify(arguments: Arguments) -> int:
+    from serving import checkpoint
+    from serving.ledger import Ledger, LedgerError
+    from serving.verify_ledger import Breach, read_anchors
+
+    settings = read_settings(arguments)
+    anchor = settings.serving.anchor
+    try:
+        anchors = read_anchors(Path(anchor), checkpoint.witnesses(settings.signing)) if anchor else []
+        count, head = Ledger(settings.stores.ledger).verify(anchors)
+    except (LedgerError, Breach) as error:
+        raise Refusal(str(error)) from None
+    values = {"records": count, "head": head, "checkpoints": len(anchors)}
+    show(arguments, values, f"{count:,} records, every hash holds; head {head}\n{checkpoint.told(anchors)}")
+    return 0
+
+
+def _checkpoint(arguments: Arguments) -> int:
+    from serving import checkpoint
+    from serving.ledger import Ledger, LedgerError
+    from serving.live import utc_now
+    from serving.verify_ledger import Breach, read_anchors
+    from training.signature import public_key, signing_key
+
+    settings = read_settings(arguments)
+    if not settings.serving.anchor:
+        raise InputError("serving.anchor is empty: name the folder that keeps the checkpoints in creditloop.toml")
+    folder, key = Path(settings.serving.anchor), signing_key(settings.signing)
+    try:
+        seq, head = Ledger(settings.stores.ledger).verify(read_anchors(folder, checkpoint.witnesses(settings.signing)))
+    except (LedgerError, Breach) as error:
+        raise Refusal(f"{error}; nothing was signed") from None
+    if not seq:
+        raise Refusal("the ledger holds no record yet: there is nothing to sign")
+    path = checkpoint.write(seq, head, utc_now(), key, folder)
+    values = {"sequence": seq, "head": head, "file": path, "public_key": public_key(key)}
+    show(arguments, values, f"record {seq:,}, head {head}, signed by {public_key(key)} into {path}")
+    return 0
+
+
+def _outcome(arguments: Arguments) -> int:
+    from serving.ledger import Ledger
+    from serving.live import utc_now
+    from serving.outcomes import record_outcome
+
+    ledger = Ledger(read_settings(arguments).stores.ledger)
+    on = dt.date(1970, 1, 1) + dt.timedelta(arguments.on)
+    defaulted = arguments.defaulted == "1"
+    made = record_outcome(ledger, arguments.decision, defaulted, on, utc_now(), arguments.correction)
+    told = "recorded" if made.new else "was on record already"
+    show(arguments, {"id": made.entry.id, "new": made.new, **made.body()}, f"{made.entry.id} {told}")
+    return 0
+
+
+def _keys_create(arguments: Arguments) -> int:
+    from serving import access
+
+    key = access.create_key(read_settings(arguments).home, arguments.name, arguments.role)
+    print(
+        f"key of {arguments.name} ({arguments.role}); it is shown this once, only its hash is kept:",
+        file=sys.stderr,
+    )
+    show(arguments, {"name": arguments.name, "role": arguments.role, "key": key}, key)
+    return 0
+
+
+def _keys_list(arguments: Arguments) -> int:
+    from serving import access
+
+    keys = access.load_keys(read_settings(arguments).home)
+    rows = [{"id": access.key_id(digest), "name": who.name, "role": who.role} for digest, who in keys.items()]
+    lines = [f"{row['id']}  {row['role']:<5}  {row['name']}" for row in sorted(rows, key=lambda row: row["name"])]
+    show(arguments, {"keys": rows}, "\n".join(lines) or "no key yet: creditloop keys create NAME --role ROLE")
+    return 0
+
+
+def _keys_revoke(arguments: Arguments) -> int:
+    from serving import access
+
+    gone = access.revoke_key(read_settings(arguments).home, arguments.key)
+    show(arguments, {"name": gone.name, "role": gone.role}, f"the key of {gone.name} ({gone.role}) is revoked")
+    return 0
+
+
+def _keys_signing(arguments: Arguments) -> int:
+    from training.signature import public_key, signing_key
+
+    settings = read_settings(arguments)
+    public = public_key(signing_key(settings.signing))
+    print(
+        f"private key {settings.signing.private_key}; where others load its versions, add this to signing.trusted:",
+        file=sys.stderr,
+    )
+    show(arguments, {"private_key": settings.signing.private_key, "public_key": public}, public)
+    return 0

@@ -1,0 +1,165 @@
+"""The database under the ledger: its one table, how it begins and ends a transaction, what it refuses by itself.
+
+SQLite or PostgreSQL, by URL. In both a writer takes its turn before it reads the head of the chain, readers never
+wait, and a commit has reached the disk when it returns. PostgreSQL's own `fsync` must be on for that.
+"""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from configs.errors import ConfigError
+
+_METADATA = sa.MetaData()
+RECORDS = sa.Table(
+    "records",
+    _METADATA,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String, nullable=False, unique=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("product", sa.String, nullable=False),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("idempotency_key", sa.String, unique=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("previous", sa.String, nullable=False),
+    sa.Column("hash", sa.String, nullable=False),
+    sa.Index("records_by_kind", "kind", "product", "seq"),
+    sa.Index("records_by_subject", "subject", "seq"),
+)
+AS_STORED = sa.select(  # in the order of RECORDS; a body is whatever lies there, not made into bytes
+    *(sa.type_coerce(c, sa.types.NullType()).label("body") if c.name == "body" else c for c in RECORDS.c)
+).order_by(RECORDS.c.seq)
+
+_RECORDED_BEFORE = """NEW.seq <= (SELECT max(seq) FROM records)
+  OR EXISTS (SELECT 1 FROM records WHERE id = NEW.id OR idempotency_key = NEW.idempotency_key)"""
+# INSERT OR REPLACE deletes what it replaces, and asks no DELETE trigger.
+_SQLITE_REFUSES = {"UPDATE": "", "DELETE": "", "INSERT": f"WHEN {_RECORDED_BEFORE}"}
+_SQLITE_TRIGGER = """
+CREATE TRIGGER IF NOT EXISTS records_no_{verb} BEFORE {verb} ON records {when}
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+"""
+_POSTGRES_FUNCTION = """
+CREATE OR REPLACE FUNCTION records_only_append() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$
+"""
+_POSTGRES_REFUSES = {
+    "update": "BEFORE UPDATE ON records FOR EACH STATEMENT",
+    "delete": "BEFORE DELETE ON records FOR EACH STATEMENT",
+    "truncate": "BEFORE TRUNCATE ON records FOR EACH STATEMENT",
+}
+_POSTGRES_TRIGGERS = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'records'::regclass"
+_POSTGRES_SESSION = (
+    "SET lock_timeout = '30s'",
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+)
+_TURN = 0x6372656469746C6F  # the advisory lock of this ledger's writers: an INSERT-only role may not lock the table
+
+
+def open_engine(url: str) -> sa.Engine:
+    """The engine of a ledger's URL. Raises ConfigError for a URL that is none, or another database's."""
+    try:
+        at = sa.engine.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # their words may hold a part of the password
+        raise ConfigError("stores.ledger: not a database URL; expected " + _KNOWN) from None
+    if at.drivername == "sqlite" and at.database:
+        Path(at.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(at, connect_args={"timeout": 30})
+        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if at.drivername in ("postgresql", "postgresql+pg8000") and at.username and at.database:
+        return _open_postgres(at.set(drivername="postgresql+pg8000"))
+    told = at.render_as_string(hide_password=True)
+    raise ConfigError(f"stores.ledger: {told!r}: this release keeps its ledger in SQLite or PostgreSQL: {_KNOWN}")
+
+
+_KNOWN = "sqlite:///PATH or postgresql+pg8000://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+def _open_postgres(at: sa.engine.URL) -> sa.Engine:
+    try:
+        engine = sa.create_engine(at, pool_pre_ping=True)
+    except ImportError:
+        raise ConfigError("stores.ledger: PostgreSQL needs its driver: pip install 'creditloop[postgres]'") from None
+    sa.event.listen(engine, "connect", _configure_postgres)
+    sa.event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def prepare(connection: sa.Connection) -> None:
+    """Make the table and its triggers where they are missing, within the caller's transaction."""
+    if connection.dialect.name == "sqlite":
+        _METADATA.create_all(connection)
+        for verb, when in _SQLITE_REFUSES.items():
+            connection.exec_driver_sql(_SQLITE_TRIGGER.format(verb=verb, when=when))
+        return
+    if not sa.inspect(connection).has_table("records"):
+        _METADATA.create_all(connection)
+    _refuse_changes_in_postgres(connection)
+
+
+def _refuse_changes_in_postgres(connection: sa.Connection) -> None:
+    """ENABLE ALWAYS: the session setting that turns triggers off for replication does not turn off these."""
+    there = {row[0] for row in connection.exec_driver_sql(_POSTGRES_TRIGGERS)}
+    for verb, when in _POSTGRES_REFUSES.items():
+        name = f"records_no_{verb}"
+        if name not in there:  # whoever may only insert and read finds them made
+            connection.exec_driver_sql(_POSTGRES_FUNCTION)
+            connection.exec_driver_sql(f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION records_only_append()")
+            connection.exec_driver_sql(f"ALTER TABLE records ENABLE ALWAYS TRIGGER {name}")
+
+
+def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert `rows`; over a network in few statements, which SQLAlchemy does where something is returned."""
+    statement = RECORDS.insert()
+    if connection.dialect.name == "sqlite":
+        connection.execute(statement, rows)
+    else:
+        connection.execute(statement.returning(RECORDS.c.seq), rows)
+
+
+def settle(connection: sa.Connection) -> bool:
+    """After a commit that failed: write again, from the log, what the disk may have dropped. Whether that is done.
+
+    A failed fsync leaves pages that the system takes for written and the disk does not hold; the next fsync says
+    nothing of them. PostgreSQL ends and recovers by itself.
+    """
+    if connection.dialect.name != "sqlite":
+        return True
+    busy, _, _ = connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
+    connection.text_factory = _text
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="surrogateescape")  # bytes that are no text are for `verify` to name, not the driver
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+def _configure_postgres(connection: Any, _: object) -> None:
+    # The driver sends one message in several small packets; without this each waits 40 ms for the last one's receipt.
+    connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    cursor = connection.cursor()
+    for statement in _POSTGRES_SESSION:
+        cursor.execute(statement)
+    connection.commit()
+
+
+def _begin_postgres(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
