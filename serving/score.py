@@ -16,6 +16,7 @@ from features import matrix
 from features.contracts import Columns, Table
 from features.load import table_contract
 from features.records import columns_of_records, rows_type
+from serving import knock_outs
 from serving.shap import Explainer, make_explainer
 from serving.trees import NotCovered
 from training.bundle import Bundle
@@ -111,6 +112,7 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
     feature = product.policy.capacity_feature
     if feature is not None and feature not in bundle.program.names:
         raise ConfigError(f"{product.name}: policy.capacity_feature {feature!r} is no feature of {bundle.version}")
+    knock_outs.places(product.policy, bundle.program.names)
     tables = {name: table_contract(name, product) for name in bundle.program.tables}
     fields: list[Any] = [(name, rows_type(table), None) for name, table in tables.items()]
     records = msgspec.defstruct("Records", fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
