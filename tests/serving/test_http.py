@@ -392,7 +392,10 @@ def test_the_description_accepts_what_the_service_accepts(
         assert accepted(described, asked, "DecideRequest")
 
 
-@pytest.mark.parametrize("changed", [{"limit": 1}, {"requested_amount": "3"}, {"language": "fr"}, {"customer_id": ""}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"limit": 1}, {"requested_amount": "3"}, {"language": "fr"}, {"customer_id": ""}, {"customer_id": "a\0"}],
+)
 def test_the_description_refuses_what_the_service_refuses(
     described: dict[str, Any], body: dict[str, Any], changed: dict[str, Any]
 ) -> None:
@@ -409,7 +412,7 @@ def test_the_description_accepts_a_problem(running: Any, described: dict[str, An
 
 KINDS = {"object": dict, "array": list, "string": str, "number": int | float, "integer": int, "null": type(None)}
 CHECKED = {"type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "const", "$ref"}
-CHECKED |= {"minimum", "maximum", "minLength", "maxLength"}
+CHECKED |= {"minimum", "maximum", "minLength", "maxLength", "pattern"}
 TOLD = {"title", "description", "default", "format"}
 
 
@@ -439,7 +442,8 @@ def accepted(described: dict[str, Any], value: Any, name: str) -> bool:
         if isinstance(value, list):
             return all(fits(schema.get("items", {}), item) for item in value)
         if isinstance(value, str):
-            return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
+            fits_length = schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
+            return fits_length and re.search(schema.get("pattern", ""), value) is not None
         if isinstance(value, int | float):
             return schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
         return True
