@@ -44,9 +44,10 @@ def _verify(arguments: Arguments) -> int:
 
     settings = read_settings(arguments)
     anchor = settings.serving.anchor
+    ledger = Ledger(settings.stores.ledger)  # one that cannot be opened is wrong input, a broken one is a no
     try:
         anchors = read_anchors(Path(anchor), checkpoint.witnesses(settings.signing)) if anchor else []
-        count, head = Ledger(settings.stores.ledger).verify(anchors)
+        count, head = ledger.verify(anchors)
     except (LedgerError, Breach) as error:
         raise Refusal(str(error)) from None
     values = {"records": count, "head": head, "checkpoints": len(anchors)}

@@ -19,8 +19,10 @@ import pandas as pd
 import pytest
 
 import creditloop
+from configs.settings import load_settings
 from features import faults
 from serving.ledger import Entry, Ledger
+from training.signature import sign, signing_key
 
 NAME = "consumer_platform"
 SETTINGS = "[training]\ntrials = 1\nthreads = 1\nfolds = 2\nmax_rounds = 150\n"
@@ -527,6 +529,7 @@ def test_a_report_with_a_number_changed_is_answered_with_one(flow: Flow, tmp_pat
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["validation.json"] = hashlib.sha256((folder / "validation.json").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    sign(folder, (folder / "manifest.json").read_bytes(), signing_key(load_settings(home).signing))
     digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     renamed = folder.rename(folder.with_name(f"{flow.version[:-10]}{digest[:10]}"))
     ran = run(home, "models", "verify", renamed.name)

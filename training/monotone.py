@@ -13,10 +13,11 @@ from configs.errors import BundleError
 from features.declaration import Feature
 
 ABOUT = (
-    "Finite values of one feature, every other feature fixed at any value or missing. What a missing value of the "
-    "feature itself scores is no part of it, nor are categories: they have no order."
+    "Values of one feature up to 1e300 either way, every other feature fixed at any value or missing. What a missing "
+    "value of the feature itself scores is no part of it, nor are categories: they have no order."
 )
 _ZERO = float(np.float32(1e-35))  # LightGBM scores whatever lies this near to 0 as 0 (kZeroThreshold, meta.h)
+_LARGEST = 1e300  # LightGBM's largest threshold (Common::AvoidInf): it parts all numbers from what is missing
 _STARTS, _SWEEPS, _POINTS = 2, 2, 24  # of the search for the worst violation, which is bounded
 
 
@@ -137,6 +138,7 @@ def _cells(splits: Sequence[Mapping[str, Any]]) -> np.ndarray:
     thresholds = np.array([node["threshold"] for node in splits])
     around_zero = (np.nextafter(-_ZERO, -np.inf), np.nextafter(_ZERO, np.inf))
     values = np.concatenate([thresholds, np.nextafter(thresholds, np.inf), around_zero])
+    values = values[np.abs(values) <= _LARGEST]
     return np.append(np.unique(np.where(np.abs(values) <= _ZERO, 0.0, values)), np.nan)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from configs.settings import Product, Settings
 
 _LIBRARIES = ("lightgbm", "optuna", "mlflow", "numpy", "scipy", "scikit-learn", "pandas", "numba", "pyarrow")
+# Where this machine keeps things is no part of how a model was made.
+_PLACES: Any = {"home": True, "stores": True, "signing": True, "serving": {"anchor"}}
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -23,7 +25,7 @@ def describe_run(product: Product, settings: Settings, data_digest: str, now: st
         "data_sha256": data_digest,
         "product": product.model_dump(mode="json"),
         "product_sha256": product.digest(),
-        "settings": settings.model_dump(mode="json", exclude={"home", "stores", "signing"}),
+        "settings": settings.model_dump(mode="json", exclude=_PLACES),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
         **_code(),
         "python": platform.python_version(),
