@@ -67,7 +67,7 @@ def german(folder: Path) -> Portfolio:
 def polish(folder: Path, year: int) -> Portfolio:
     """Polish companies, whether bankrupt after 6 - `year` years: ours reads the 64 ratios as flat columns."""
     published = read_file(folder / "polish_bankruptcy" / f"{year}year.arff")
-    return _flat(f"polish_{year}", published.rename(columns={"class": _LABEL}), [])
+    return _flat(f"polish_{year}", published.rename(columns={published.columns[-1]: _LABEL}), [])
 
 
 def _flat(name: str, published: pd.DataFrame, denied: list[str]) -> Portfolio:
@@ -80,8 +80,13 @@ def _flat(name: str, published: pd.DataFrame, denied: list[str]) -> Portfolio:
     place = np.array([int(name.removeprefix("row-")) - 1 for name in data.customer_id])
     columns = published.iloc[place].drop(columns=_LABEL).reset_index(drop=True)
     text = columns.select_dtypes(exclude="number").columns
-    columns = columns.astype(dict.fromkeys(text, "category"))
+    columns = columns.astype(dict.fromkeys(text, "category")).rename(columns=_numbered(columns, denied))
     return Portfolio(name, data, columns.drop(columns=denied), columns[denied])
+
+
+def _numbered(columns: pd.DataFrame, denied: list[str]) -> dict[str, str]:
+    """Names every rival takes: XGBoost and LightGBM refuse brackets and colons."""
+    return {name: f"column_{place}" for place, name in enumerate(columns.columns, 1) if name not in denied}
 
 
 def _assembled(product: Product, tables: dict[str, Columns]) -> Dataset:
