@@ -15,8 +15,9 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ class Fold:
         """Tuned, fitted and calibrated as `creditloop train` does."""
         data, learn = self.portfolio.data, self.learn
         calibrates = dataset.customer_draw(data.kin()[learn], self.settings.seed) < self.settings.calibration_share
-        parts = (learn[~calibrates], learn[calibrates], self.judge)
-        split = Split(*(data.take(rows) for rows in parts), by_time=False)
+        train, calibrate, test = (data.take(rows) for rows in (learn[~calibrates], learn[calibrates], self.judge))
+        split = Split(train, calibrate, test, by_time=False)
         with tempfile.TemporaryDirectory() as home:
             model = pipeline.make(split, self.settings, f"sqlite:///{home}/study.db", "study", lambda *_: None)
         return model.default_probability(split.test.matrix)
@@ -85,16 +86,16 @@ class Fold:
         return contender(columns.iloc[self.learn], bad, columns.iloc[self.judge], effort)
 
 
-def contenders(fold: Fold, seconds: Callable[[], float]) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
-    """Who competes on a fold, ours first; `seconds` tells what ours took."""
+def contenders(fold: Fold, taken: Mapping[str, float]) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+    """Who competes on a fold, ours first: from then on `taken` must hold the seconds ours took."""
     raw, denied = fold.portfolio.raw, fold.portfolio.denied
     yield OURS, fold.ours
     yield "WOE scorecard", fold.scorecard
     for name, rival in RIVALS.items():
-        yield name, lambda rival=rival: fold.rival(rival, raw, seconds())
+        yield name, partial(fold.rival, rival, raw, taken[OURS])
     if len(denied.columns):
         everything = pd.concat([raw, denied], axis=1)
-        yield "LightGBM defaults, denied columns too", lambda: fold.rival(lightgbm_defaults, everything, 0.0)
+        yield "LightGBM defaults, denied columns too", partial(fold.rival, lightgbm_defaults, everything, 0.0)
 
 
 def compete(portfolio: Portfolio, settings: Training, outer: int, kept: Path) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def compete(portfolio: Portfolio, settings: Training, outer: int, kept: Path) ->
     for number, (learn, judge) in enumerate(splits):
         fold_of[judge] = number
         taken: dict[str, float] = {}
-        for name, run in contenders(Fold(portfolio, learn, judge, settings), lambda taken=taken: taken[OURS]):
+        for name, run in contenders(Fold(portfolio, learn, judge, settings), taken):
             bar.set_postfix_str(name)
             place = kept / f"{portfolio.name}-{name}-{number}.json"
             values, taken[name] = _once(place, run)
