@@ -39,14 +39,13 @@ def table(
         }
         if number != own:
             gained, more = losses[own] - losses[number], drawn[:, own] - drawn[:, number]
-            difference = auc_difference(predicted[ours], theirs, bad)
             rows[name]["ours_minus_theirs"] = {
-                "auc": asdict(difference),
+                "auc": asdict(auc_difference(predicted[ours], theirs, bad)),
                 "auc_within_folds": asdict(inside),
                 "log_loss": _interval(gained[0].mean(), more[:, 0]),
                 "brier": _interval(gained[1].mean(), more[:, 1]),
             }
-            rows[name]["ours_is"] = verdict(difference)
+            rows[name]["ours_is"] = {key: verdict(key, one) for key, one in rows[name]["ours_minus_theirs"].items()}
     return rows
 
 
@@ -58,11 +57,11 @@ def within_folds(ours: np.ndarray, theirs: np.ndarray, bad: np.ndarray, fold_of:
     return Interval(mean, mean - spread, mean + spread)
 
 
-def verdict(difference: Interval) -> str:
-    """What the paired interval says of ours: better, worse, or level where it holds 0."""
-    if difference.low > 0:
-        return "better"
-    return "worse" if difference.high < 0 else "level"
+def verdict(measure: str, difference: Mapping[str, float]) -> str:
+    """What the paired interval of ours minus theirs says of ours: better, worse, or level where it holds 0."""
+    if difference["low"] <= 0 <= difference["high"]:
+        return "level"
+    return "better" if (difference["value"] > 0) == measure.startswith("auc") else "worse"
 
 
 def told(name: str, result: Mapping[str, Any]) -> str:
@@ -76,7 +75,8 @@ def told(name: str, result: Mapping[str, Any]) -> str:
         cells = "".join(f"{_shown(row[key]):<26}" for key in ("log_loss", "brier"))
         line = f"{contender:<38}{_shown(row['auc']):<26}{row['auc_within_folds']:<10.4f}{cells}"
         if "ours_is" in row:
-            line += f"{_shown(row['ours_minus_theirs']['auc'], '+'):<33}{row['ours_is']}"
+            line += f"{_shown(row['ours_minus_theirs']['auc'], '+'):<33}"
+            line += ", ".join(row["ours_is"][key] for key in ("auc", "log_loss", "brier"))
         lines.append(f"{line}  ({result['seconds'][contender]:.0f} s)")
     return "\n".join(lines)
 
