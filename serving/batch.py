@@ -13,7 +13,6 @@ from configs.errors import InputError
 from configs.settings import Product
 from configs.whole import whole
 from features.contracts import Columns
-from serving import knock_outs
 from serving.knock_outs import Applicant, read
 from serving.policy import Grant, grant
 from serving.score import Scorer
@@ -24,8 +23,7 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
     known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     scores = scorer.score(tables, customers, np.full(len(customers), as_of, np.int32))
-    policy = scorer.product.policy
-    where = knock_outs.places(policy, scorer.bundle.program.names)
+    where = scorer.policy_reads
     grants = [
         grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
         for place, default_probability, values in zip(

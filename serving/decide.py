@@ -106,7 +106,7 @@ def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[Decisi
 
 
 def _granted(scorer: Scorer, question: Question, scores: Scores, known: bool) -> tuple[Grade, Grant]:
-    where = knock_outs.places(scorer.product.policy, scorer.bundle.program.names)
+    where = scorer.policy_reads
     applicant = Applicant(
         requested_amount=question.requested_amount,
         group_exposure=question.group_exposure,

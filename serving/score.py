@@ -40,7 +40,8 @@ class Scores:
 class Scorer:
     """A model version under a policy: what a request of this product may hold, and how it is scored.
 
-    `explainer` is None where LightGBM has to explain the model itself, many times slower.
+    `policy_reads` says where the features that the policy looks at lie in a row. `explainer` is None where LightGBM
+    has to explain the model itself, many times slower.
     """
 
     bundle: Bundle
@@ -48,7 +49,7 @@ class Scorer:
     tables: dict[str, Table]
     records: type[msgspec.Struct]
     grades: tuple[Grade, ...]
-    capacity: int | None
+    policy_reads: dict[str, int]
     policy_digest: str
     explainer: Explainer | None
 
@@ -112,7 +113,6 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
     feature = product.policy.capacity_feature
     if feature is not None and feature not in bundle.program.names:
         raise ConfigError(f"{product.name}: policy.capacity_feature {feature!r} is no feature of {bundle.version}")
-    knock_outs.places(product.policy, bundle.program.names)
     tables = {name: table_contract(name, product) for name in bundle.program.tables}
     fields: list[Any] = [(name, rows_type(table), None) for name, table in tables.items()]
     records = msgspec.defstruct("Records", fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
@@ -122,7 +122,7 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
         tables=tables,
         records=records,
         grades=product.grades,
-        capacity=None if feature is None else bundle.program.names.index(feature),
+        policy_reads=knock_outs.places(product.policy, bundle.program.names),
         policy_digest=product.digest(),
         explainer=_explainer(bundle),
     )

@@ -77,7 +77,6 @@ def train(
     made = bundles.load(folder, (public_key(signer),))
     page, plots = _page(made, model, judged, split.test.defaulted)
     path = settings.home / "reports" / product.name / f"{made.version}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
     record = registry.Run(
