@@ -48,6 +48,10 @@ class Text:
         """The texts that stand in some row."""
         return self.values[np.unique(self.codes[self.codes >= 0])]
 
+    def says(self, text: str) -> np.ndarray:
+        """Which rows hold `text`, (rows,) bool; not those where it is missing."""
+        return np.append(self.values == text, False)[self.codes]
+
     def mapped(self, numbers: Mapping[str, float]) -> np.ndarray:
         """The number of each row's text, (rows,) float64; missing where there is none."""
         lookup = np.array([*(numbers.get(value, np.nan) for value in self.values), np.nan])

@@ -146,12 +146,12 @@ ASSESSED = ("experience", "governance", "staff", "information_systems", "plannin
 
 
 def _is(column: str, wanted: str) -> Derive:
-    return lambda table: np.nan_to_num(table[column].mapped({wanted: 1.0}))
+    return lambda table: table[column].says(wanted)
 
 
 def _of(column: str, wanted: str, value: str, otherwise: float) -> Derive:
     """The `value` of rows whose `column` says `wanted`."""
-    return lambda table: np.where(_is(column, wanted)(table) > 0, table[value], otherwise)
+    return lambda table: np.where(table[column].says(wanted), table[value], otherwise)
 
 
 STREAMS["investigations"] = Stream(

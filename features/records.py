@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -50,9 +50,10 @@ def _json_type(column: Column) -> Any:
 def columns_of_records(table: Table, records: Sequence[msgspec.Struct], customer_id: str, as_of: int) -> Columns:
     """A request's rows, already of `record_type(table)`, as the same Columns a bulk table becomes."""
     columns: Columns = {"customer_id": Text.of([customer_id] * len(records))}
-    for name, column in table.all_columns().items():
-        if name != "customer_id":
-            columns[name] = _column_of(column, (getattr(record, name) for record in records), len(records))
+    fields = {name: column for name, column in table.all_columns().items() if name != "customer_id"}
+    by_field = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(fields)
+    for (name, column), values in zip(fields.items(), by_field, strict=True):
+        columns[name] = _column_of(column, values)
     if table.name == "facts":
         columns["date"] = np.where(columns["date"] == NEVER, np.int32(as_of), columns["date"])
     columns = with_known_time(table, columns)
@@ -62,10 +63,9 @@ def columns_of_records(table: Table, records: Sequence[msgspec.Struct], customer
     return columns
 
 
-def _column_of(column: Column, values: Iterable[Any], rows: int) -> np.ndarray | Text:
+def _column_of(column: Column, values: tuple[Any, ...]) -> np.ndarray | Text:
     if column.kind == "number":
-        numbers = np.fromiter((np.nan if value is None else value for value in values), np.float64, rows)
-        return numbers + NO_MINUS_ZERO
+        return np.array(values, np.float64) + NO_MINUS_ZERO  # numpy reads None as NaN
     if column.kind == "date":
-        return np.fromiter((NEVER if value is None else to_day(value) for value in values), np.int32, rows)
+        return np.array([NEVER if value is None else to_day(value) for value in values], np.int32)
     return Text.of(values)
