@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError, listed, nearest
-from features import kernel
+from features import kernel, scan
 from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, iso, to_day, with_known_time
 
 _FEW = 1000
 _FIRST_DAY, _LAST_DAY = to_day(dt.date.min), to_day(dt.date.max)
+_UNITS_A_DAY = {
+    f"datetime64[{unit}]": 86_400 * parts for unit, parts in {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}.items()
+}
 _LARGEST_WHOLE = 2.0**53  # beyond it a float does not hold every whole number
 
 
@@ -144,6 +147,9 @@ def _absent(column: Column, rows: int) -> np.ndarray | Text:
 
 def _converted(name: str, column: Column, values: pd.Series) -> tuple[np.ndarray | Text, list[Breach]]:
     """The values in their column's type, and what is wrong with them."""
+    sound = _sound(column, values)
+    if sound is not None:
+        return sound, []
     empty = np.array(values.isna())
     out: np.ndarray | Text
     if column.kind == "text":
@@ -165,6 +171,20 @@ def _converted(name: str, column: Column, values: pd.Series) -> tuple[np.ndarray
         assert isinstance(out, np.ndarray)
         found += _number_breaches(name, column, out, values)
     return out, found
+
+
+def _sound(column: Column, values: pd.Series) -> np.ndarray | None:
+    """The values of a number or date column that one pass proves to break no rule; None where it cannot."""
+    if column.kind == "number" and values.dtype == np.float64:
+        out = np.empty(len(values))
+        sound, missing = scan.numbers(values.to_numpy(), column.low, column.high, column.whole, out)
+    elif column.kind == "date" and (each := _UNITS_A_DAY.get(str(values.dtype))):
+        out = np.empty(len(values), np.int32)
+        moments = values.to_numpy().view(np.int64)
+        sound, missing = scan.days(moments, each, _FIRST_DAY, _LAST_DAY, out)
+    else:
+        return None
+    return out if sound and (column.missing or not missing) else None
 
 
 def _number_breaches(name: str, column: Column, numbers: np.ndarray, values: pd.Series) -> list[Breach]:

@@ -13,7 +13,8 @@ from configs.settings import Product
 from features import matrix
 from features.catalogue import Program, compile_program, describe, features_named
 from features.portfolio import CUSTOMERS_EACH, Tally, parts, read
-from features.sources import Range, open_source
+from features.ranges import Range
+from features.sources import open_source
 
 
 def matrices(

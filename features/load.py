@@ -11,7 +11,8 @@ from configs.errors import DataError, listed
 from configs.settings import Product
 from features.check import Checked, check, told
 from features.contracts import JUDGING, TABLES, Columns, Kind, Table, Text, facts_table
-from features.sources import ALL, Frames, Range, Source
+from features.ranges import ALL, Range
+from features.sources import Frames, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from configs.settings import Product
 from features import matrix
 from features.catalogue import Program
 from features.load import Loaded, load, too_many
-from features.sources import Range, Source
+from features.ranges import Range
+from features.sources import Source
 
 CUSTOMERS_EACH = 50_000
 

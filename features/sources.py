@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as arrow_dataset
 import sqlalchemy as sa
 
 from configs.errors import DataError
 from features import uci_default
 from features.contracts import TABLES
 from features.files import read_file
+from features.parquet import LastGroup, customer_ids, read_parquet
+from features.ranges import ALL, Range
 
 _COLLATION = {"postgresql": "C", "sqlite": "BINARY"}  # ids are ordered by bytes, as Python orders them
 _TEXT = ("customer_id", *sorted({n for table in TABLES.values() for n, c in table.columns.items() if c.kind == "text"}))
-_WHOLE_GROUPS = 2**30  # rows a batch: one for each row group, so that its dictionary stands once
-_NULLABLE = {kind: pd.Int64Dtype() for kind in (pa.int64(), pa.int32())}.get  # a gap must not make ids floats
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Customers whose id, as text, lies in [low, high); None is open. Rows without an id go with the lowest."""
-
-    low: str | None = None
-    high: str | None = None
-
-
-ALL = Range()
 
 
 class Source(Protocol):
@@ -58,6 +44,7 @@ class Folder:
     """A folder with `<table>.parquet` or `<table>.csv`, or with subfolders `<table>/` of parquet files."""
 
     path: Path
+    _last: dict[str, LastGroup] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def names(self) -> list[str]:
         """The tables it holds."""
@@ -70,23 +57,14 @@ class Folder:
         path = self._parquet(table)
         if path is None:
             return _within(read_file(self.path / f"{table}.csv", _TEXT), customers)
-        return read_parquet(path, customers)
+        return read_parquet(path, customers, self._last.setdefault(table, LastGroup()))
 
     def customers(self, table: str) -> np.ndarray:
         """The distinct ids of a table; of parquet only that column is read."""
         path = self._parquet(table)
         if path is None:
             return _distinct(self.read(table))
-        try:
-            data = _dataset(path)
-            if "customer_id" not in data.schema.names:
-                return np.empty(0, object)
-            column = data.to_table(columns=["customer_id"], batch_size=_WHOLE_GROUPS).column(0)
-            if pa.types.is_dictionary(column.type):
-                column = pa.chunked_array([chunk.dictionary for chunk in column.chunks], column.type.value_type)
-        except (ValueError, OSError, NotImplementedError) as error:
-            raise DataError(f"{path}: not readable as parquet: {error}") from None
-        return column.unique().cast(pa.string()).drop_null().to_numpy(zero_copy_only=False).astype(object)
+        return customer_ids(path)
 
     def _parquet(self, table: str) -> Path | None:
         return next((p for p in (self.path / f"{table}.parquet", self.path / table) if p.exists()), None)
@@ -94,86 +72,6 @@ class Folder:
     def told(self) -> str:
         """The path."""
         return str(self.path)
-
-
-def read_parquet(path: Path, customers: Range = ALL) -> pd.DataFrame:
-    """The rows of a parquet file or folder about these customers, text as categories.
-
-    Only the row groups are decoded whose statistics say they can hold one of them.
-    """
-    try:
-        data = _dataset(path)
-        if customers != ALL and "customer_id" in data.schema.names:
-            held = [part for fragment in data.get_fragments() if (part := _row_groups(fragment, customers))]
-            data = arrow_dataset.FileSystemDataset(held, data.schema, data.format, data.filesystem)
-        table = data.to_table(batch_size=_WHOLE_GROUPS)
-        if customers != ALL and "customer_id" in data.schema.names:
-            table = pa.Table.from_batches([_held(batch, customers) for batch in table.to_batches()], data.schema)
-        return table.to_pandas(
-            strings_to_categorical=True,
-            date_as_object=False,
-            split_blocks=True,
-            self_destruct=True,
-            types_mapper=_NULLABLE,
-        )
-    except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are of these kinds
-        raise DataError(f"{path}: not readable as parquet: {error}") from None
-
-
-def _dataset(path: Path) -> arrow_dataset.FileSystemDataset:
-    """The file or folder, its text columns decoded as dictionaries: the codes are all that is used of most rows."""
-    schema = arrow_dataset.dataset(path, format="parquet").schema
-    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    return arrow_dataset.dataset(path, format=arrow_dataset.ParquetFileFormat(dictionary_columns=texts))
-
-
-def _row_groups(fragment: arrow_dataset.ParquetFileFragment, customers: Range) -> arrow_dataset.Fragment | None:
-    """The fragment's row groups that can hold one of the customers, None where none can."""
-    metadata = fragment.metadata
-    leaves = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
-    if "customer_id" not in leaves:
-        return fragment
-    place = leaves.index("customer_id")
-    columns = (metadata.row_group(number).column(place) for number in range(metadata.num_row_groups))
-    held = [number for number, column in enumerate(columns) if _can_hold(column.statistics, customers)]
-    return fragment.subset(row_group_ids=held) if held else None
-
-
-def _can_hold(ids: Any, customers: Range) -> bool:
-    """True unless the statistics of a row group's ids prove otherwise."""
-    if ids is None or not ids.has_min_max or not isinstance(ids.min, str) or not ids.has_null_count:
-        return True
-    if customers.low is None and ids.null_count:
-        return True  # rows without an id go with the lowest
-    above = customers.low is None or ids.max >= customers.low
-    return bool(above and (customers.high is None or ids.min < customers.high))
-
-
-def _held(batch: pa.RecordBatch, customers: Range) -> pa.RecordBatch:
-    """The rows of a batch about these customers; of a file in the order of its ids they are a slice, not a copy."""
-    column = batch.column("customer_id")
-    ids = column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
-    among = pc.greater_equal(ids.dictionary, customers.low or "")
-    if customers.high is not None:
-        among = pc.and_(among, pc.less(ids.dictionary, customers.high))
-    within = pc.take(among, ids.indices).fill_null(customers.low is None)  # null: no id
-    rows = np.flatnonzero(within.to_numpy(zero_copy_only=False))
-    if not len(rows) or rows[-1] - rows[0] + 1 != len(rows):
-        return batch.take(pa.array(rows))
-    held = batch.slice(rows[0], len(rows))
-    if ids is not column:
-        return held
-    place = batch.schema.get_field_index("customer_id")
-    return held.set_column(place, batch.schema.field(place), _without_unused(held.column(place)))
-
-
-def _without_unused(texts: pa.DictionaryArray) -> pa.DictionaryArray:
-    """The same texts without the words before the first and after the last that is used."""
-    used = pc.min_max(texts.indices)
-    if not used["min"].is_valid:
-        return texts
-    words = texts.dictionary.slice(used["min"].as_py(), used["max"].as_py() - used["min"].as_py() + 1)
-    return pa.DictionaryArray.from_arrays(pc.subtract(texts.indices, used["min"]), words)
 
 
 def _distinct(frame: pd.DataFrame) -> np.ndarray:

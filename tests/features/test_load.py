@@ -14,7 +14,8 @@ from configs.settings import ColumnSpec, Product, flat_product
 from features.catalogue import compile_program, product_features
 from features.contracts import Columns, Text, to_day
 from features.load import Loaded, categories_of, check_tables, load
-from features.sources import Frames, Range, open_source
+from features.ranges import Range
+from features.sources import Frames, open_source
 
 
 def folder_with(tmp_path: Path, **frames: pd.DataFrame) -> Path:

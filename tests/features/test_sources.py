@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,9 @@ from features import matrix
 from features.catalogue import DECLARED, compile_program
 from features.contracts import to_day
 from features.load import load
-from features.sources import ALL, Database, Folder, Frames, Joined, Range, Source, open_source, read_parquet
+from features.parquet import read_parquet
+from features.ranges import ALL, Range
+from features.sources import Database, Folder, Frames, Joined, Source, open_source
 
 Tables = dict[str, pd.DataFrame]
 CUSTOMERS = "abcdef"
@@ -439,3 +442,21 @@ def test_a_range_decodes_no_row_group_that_cannot_hold_it(tmp_path: Path) -> Non
     assert len(read_parquet(path, Range("c020", "c040"))) == 20
     with pytest.raises(DataError, match="not readable as parquet"):
         read_parquet(path, Range("c019", "c040"))
+
+
+def test_a_walk_through_a_book_decodes_each_row_group_once_and_sees_a_file_replaced(tmp_path: Path) -> None:
+    def written(offset: float) -> None:
+        table = pa.table({"customer_id": [f"c{i:03d}" for i in range(100)], "x": offset + np.arange(100.0)})
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=40)
+
+    written(0.0)
+    book = Folder(tmp_path)
+    assert book.read("t", Range(None, "c030"))["x"].tolist() == list(range(30))
+    ruined = (tmp_path / "t.parquet").read_bytes()
+    times = (tmp_path / "t.parquet").stat()
+    start = pq.ParquetFile(tmp_path / "t.parquet").metadata.row_group(1).column(0).dictionary_page_offset
+    (tmp_path / "t.parquet").write_bytes(ruined[:4] + bytes(start - 4) + ruined[start:])
+    os.utime(tmp_path / "t.parquet", ns=(times.st_atime_ns, times.st_mtime_ns))  # as if nothing had changed
+    assert book.read("t", Range("c030", "c050"))["x"].tolist() == list(range(30, 50))
+    written(1000.0)
+    assert book.read("t", Range("c050", "c060"))["x"].tolist() == list(range(1050, 1060))
