@@ -33,7 +33,7 @@ from features.simulate import Portfolio, Scenario, simulate
 from monitoring import watch, windows
 from monitoring.retrain import retrain
 from serving import access, batch, champion, replay, service
-from serving.ledger import Ledger
+from serving.ledger import Ledger, open_ledger
 from serving.live import utc_now
 from serving.score import make_scorer
 from training import pipeline
@@ -68,7 +68,7 @@ def run(settings: Settings, products: Sequence[str], customers: int, seed: int) 
         require_simulated(load_product(name, settings.home / "demo"))
     settings = _own_settings(settings)
     stories = [_begin(settings, name, customers, seed + place) for place, name in enumerate(products)]
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     for story in stories:
         _train(story, settings, ledger)
     key = access.create_key(settings.home, "demo", "score")

@@ -46,6 +46,12 @@ class Stores(Frozen):
     ledger: str
 
 
+class Privacy(Frozen):
+    """How personal records are kept."""
+
+    master_key: str
+
+
 class Data(Frozen):
     """How much of a table may be bad."""
 
@@ -190,6 +196,7 @@ class Settings(Frozen):
     home: Path
     stores: Stores
     signing: Signing
+    privacy: Privacy
     data: Data
     training: Training
     gate: Gate
@@ -377,7 +384,7 @@ def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Set
     if "home" in values:
         raise ConfigError(f"{source}: home: unknown key; the home folder is $CREDITLOOP_HOME")
     values = _laid_over(values, overrides or {})
-    for section in ("stores", "signing", "serving"):
+    for section in ("stores", "signing", "privacy", "serving"):
         if isinstance(places := values[section], dict):
             values[section] = {
                 key: place.replace("{home}", str(home)) if isinstance(place, str) else place

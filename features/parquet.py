@@ -1,4 +1,4 @@
-"""Parquet by ranges of customers: only the row groups that can hold them, each decoded once on a walk through a book."""
+"""Parquet by ranges of customers: only row groups that can hold them, each decoded once on a walk through a book."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ def _monitor(arguments: Arguments) -> int:
     from features import outcome
     from monitoring import watch, windows
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     bundle = champion.load_champion(ledger, settings.home, product.name)
     as_of = today() if arguments.as_of is None else arguments.as_of
     tables = read_tables(arguments.data, product, settings) if arguments.data else {}
@@ -69,7 +69,7 @@ def _monitor(arguments: Arguments) -> int:
 
 def _retrain(arguments: Arguments) -> int:
     from monitoring.retrain import retrain
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
@@ -79,7 +79,7 @@ def _retrain(arguments: Arguments) -> int:
         product,
         read_tables(arguments.data, product, settings),
         settings,
-        Ledger(settings.stores.ledger),
+        open_ledger(settings),
         today() if arguments.now is None else arguments.now,
         utc_now(),
         console.trial,

@@ -69,14 +69,14 @@ def add_serving(commands: Any) -> None:
 
 def _train(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from training import pipeline
 
     settings = read_settings(arguments)
     product, tables, notes = _training_data(arguments, settings)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     current = None
     if champion.current(ledger, product.name) is not None:
         current = champion.load_champion(ledger, settings.home, product.name)
@@ -127,11 +127,11 @@ def _training_data(arguments: Arguments, settings: Settings) -> tuple[Product, M
 
 def _serve(arguments: Arguments) -> int:
     from serving import access, champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     products = tuple(arguments.product or [n for n in product_names(settings.home) if champion.current(ledger, n)])
     if not products:
         raise Refusal("no product has a champion; creditloop train, then creditloop models promote")
@@ -151,12 +151,12 @@ def _serve(arguments: Arguments) -> int:
 
 def _score(arguments: Arguments) -> int:
     from serving import batch, champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    scorer = make_scorer(champion.load_champion(Ledger(settings.stores.ledger), settings.home, product.name), product)
+    scorer = make_scorer(champion.load_champion(open_ledger(settings), settings.home, product.name), product)
     tables = read_tables(arguments.data, product, settings)
     scores = batch.score_tables(scorer, tables, today() if arguments.as_of is None else arguments.as_of)
     batch.write_scores(scores, arguments.out)
@@ -169,11 +169,11 @@ def _score(arguments: Arguments) -> int:
 
 
 def _decisions_replay(arguments: Arguments) -> int:
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.replay import replay
 
     settings = read_settings(arguments)
-    replayed = list(replay(Ledger(settings.stores.ledger), settings.home, arguments.product))
+    replayed = list(replay(open_ledger(settings), settings.home, arguments.product))
     if arguments.product and not replayed:
         load_product(arguments.product, settings.home)  # no such product: say so
     unequal = [item for item in replayed if not item.equal]

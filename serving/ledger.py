@@ -4,6 +4,9 @@ Each record's hash covers its columns, the SHA-256 of its body and the hash befo
 h_n = SHA256(0x00 || canonical JSON of [seq, id, kind, product, subject, at, key, SHA256(body), h_(n-1)]).
 Whoever changes, deletes or reorders a record breaks every hash after it. A cut-off tail and a chain that was rewritten
 with all its hashes show only against checkpoints that were kept elsewhere (checkpoint.py).
+
+With a vault, records about a customer are stored sealed (vault.py), and the chain is over what is stored: `erase`
+deletes a customer's key, and not one hash breaks.
 """
 
 from __future__ import annotations
@@ -13,21 +16,30 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from configs.errors import CreditloopError, Refusal
+from configs.errors import CreditloopError, InputError, Refusal
+from configs.settings import Settings
 from serving import store
-from serving.store import AS_STORED, RECORDS
+from serving.store import AS_STORED, CUSTOMERS, RECORDS
+from serving.vault import CustomerKey, Erased, Vault, is_sealed
 from serving.verify_ledger import START, Breach, Checkpoint, check
+
+_KEYED = RECORDS.outerjoin(CUSTOMERS, CUSTOMERS.c.pseudonym == RECORDS.c.subject)
+_READ = sa.select(RECORDS, CUSTOMERS.c.customer, CUSTOMERS.c.sealed_key).select_from(_KEYED)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be recorded. `subject` is the customer, version or decision it is about; `body` canonical JSON."""
+    """What is to be recorded. `subject` is the customer, version or decision it is about; `body` canonical JSON.
+
+    `personal`: the subject is a customer, and the record is sealed with their key where the ledger has a vault.
+    """
 
     id: str
     kind: str
@@ -36,19 +48,26 @@ class Entry:
     at: str
     body: bytes
     idempotency_key: str | None = None
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A recorded entry, its place in the chain, and whether this call wrote it or found it under the same key."""
+    """A recorded entry, its place in the chain, and whether this call wrote it or found it under the same key.
+
+    Of an `erased` one the body is empty and the subject a pseudonym.
+    """
 
     seq: int
     entry: Entry
     hash: str
     new: bool = True
+    erased: bool = False
 
     def body(self) -> Any:
-        """The body as values."""
+        """The body as values. Raises Erased."""
+        if self.erased:
+            raise Erased(f"record {self.entry.id} is about a customer who was erased")
         return msgspec.json.decode(self.entry.body)
 
 
@@ -68,15 +87,29 @@ def entry_hash(seq: int, entry: Entry, previous: str) -> str:
     return hashlib.sha256(b"\x00" + canonical([*columns, body, previous])).hexdigest()
 
 
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger of these settings, its personal records sealed unless privacy.master_key is empty."""
+    master_key = settings.privacy.master_key
+    return Ledger(settings.stores.ledger, Vault(Path(master_key)) if master_key else None)
+
+
 class Ledger:
     """One ledger database. Safe for several threads and processes: writers take turns in the database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, vault: Vault | None = None) -> None:
         self._engine = store.open_engine(url)
+        self._vault = vault
         self._doubted = False
         self._turn = threading.Lock()
-        with self._writing() as connection:
-            store.prepare(connection)
+        try:
+            with self._writing() as connection:
+                store.prepare(connection)
+                if vault is not None:
+                    some = connection.execute(sa.select(CUSTOMERS).limit(1)).first()
+                    vault.start(None if some is None else _key(some))
+        except CreditloopError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the database."""
@@ -91,36 +124,67 @@ class Ledger:
         with self._writing() as connection:
             if expect is not None:
                 _hold(connection, *expect)
-            return _append(connection, entries)
+            return self._append(connection, entries)
 
     def latest(self, kind: str, product: str) -> Record | None:
         """The newest record of a kind for a product."""
-        of_kind = sa.select(RECORDS).where(RECORDS.c.kind == kind, RECORDS.c.product == product)
+        of_kind = _READ.where(RECORDS.c.kind == kind, RECORDS.c.product == product)
         return self._first(of_kind.order_by(RECORDS.c.seq.desc()).limit(1))
 
     def latest_about(self, kind: str, subject: str) -> Record | None:
         """The newest record of a kind about a subject."""
-        about = sa.select(RECORDS).where(RECORDS.c.subject == subject, RECORDS.c.kind == kind)
+        about = _READ.where(_about(subject), RECORDS.c.kind == kind)
         return self._first(about.order_by(RECORDS.c.seq.desc()).limit(1))
 
     def by_id(self, record_id: str) -> Record | None:
         """The record `record_id`."""
-        return self._first(sa.select(RECORDS).where(RECORDS.c.id == record_id))
+        return self._first(_READ.where(RECORDS.c.id == record_id))
 
     def by_key(self, key: str) -> Record | None:
         """The record first made under an idempotency key."""
-        return self._first(sa.select(RECORDS).where(RECORDS.c.idempotency_key == key))
+        return self._first(_READ.where(RECORDS.c.idempotency_key == key))
 
-    def records(self, kind: str | None = None, product: str | None = None) -> Iterator[Record]:
-        """Records in order, streamed; of one kind and product where given."""
-        query = sa.select(RECORDS).order_by(RECORDS.c.seq)
+    def records(
+        self, kind: str | None = None, product: str | None = None, about: str | None = None
+    ) -> Iterator[Record]:
+        """Records in order, streamed; of one kind and product, and `about` one subject, where given.
+
+        Those of customers who were erased are left out: there is nothing in them to read.
+        """
+        query = _READ.order_by(RECORDS.c.seq)
         if kind is not None:
             query = query.where(RECORDS.c.kind == kind)
         if product is not None:
             query = query.where(RECORDS.c.product == product)
+        if about is not None:
+            query = query.where(_about(about))
         with self._reading() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query):
-                yield _record(row)
+                record = self._record(row)
+                if not record.erased:
+                    yield record
+
+    def erase(self, customer: str, by: str, reason: str, at: str) -> int:
+        """Make every sealed record about `customer` unreadable for ever, and record who did so, when and why.
+
+        Returns how many records that are. Raises InputError for a customer of whom none is sealed, and Refusal where
+        some were stored in the clear: no record can be taken out of the chain.
+        """
+        with self._writing() as connection:
+            row = connection.execute(sa.select(CUSTOMERS).where(CUSTOMERS.c.customer == customer)).first()
+            if row is None:
+                raise InputError(f"the ledger holds no sealed record of a customer {customer!r}")
+            count = sa.select(sa.func.count()).select_from(RECORDS)
+            clear = connection.execute(count.where(RECORDS.c.subject == customer)).scalar_one()
+            if clear:
+                raise Refusal(f"{clear} records about {customer!r} were made without privacy.master_key, in the clear")
+            sealed = connection.execute(count.where(RECORDS.c.subject == row.pseudonym)).scalar_one()
+            body = canonical({"by": by, "reason": reason, "records": sealed})
+            self._append(connection, [Entry(f"erasure-{row.pseudonym}", "erasure", "", row.pseudonym, at, body)])
+            connection.execute(sa.delete(CUSTOMERS).where(CUSTOMERS.c.pseudonym == row.pseudonym))
+        with self._engine.connect() as connection:
+            store.settle(connection)  # SQLite's log still holds the page as it was
+        return int(sealed)
 
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the last record."""
@@ -171,7 +235,62 @@ class Ledger:
     def _first(self, query: sa.Select[Any]) -> Record | None:
         with self._reading() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _record(row)
+        return None if row is None else self._record(row)
+
+    def _record(self, row: Any) -> Record:
+        entry = Entry(row.id, row.kind, row.product, row.subject, row.at, row.body, row.idempotency_key)
+        if not is_sealed(row.body):
+            return Record(row.seq, entry, row.hash)
+        if row.sealed_key is None:
+            return Record(row.seq, replace(entry, body=b"", personal=True), row.hash, erased=True)
+        if self._vault is None:
+            raise LedgerError(f"record {row.seq} is sealed: it opens with the key file that privacy.master_key names")
+        body = self._vault.open(_key(row, row.subject), row.id, row.body)
+        return Record(row.seq, replace(entry, subject=row.customer, body=body, personal=True), row.hash)
+
+    def _append(self, connection: sa.Connection, entries: Sequence[Entry]) -> list[Record]:
+        known = self._already(connection, [entry.idempotency_key for entry in entries if entry.idempotency_key])
+        keys = self._keys(connection, {entry.subject for entry in entries if entry.personal})
+        seq, previous = _head(connection)
+        rows, result = [], []
+        for entry in entries:
+            if entry.idempotency_key in known:
+                result.append(replace(known[entry.idempotency_key], new=False))
+                continue
+            seq += 1
+            stored = self._sealed(entry, keys)
+            digest = entry_hash(seq, stored, previous)
+            rows.append(_row(seq, stored, previous, digest))
+            previous = digest
+            result.append(Record(seq, entry, digest))
+            if entry.idempotency_key:
+                known[entry.idempotency_key] = result[-1]
+        if rows:
+            store.insert(connection, rows)
+        return result
+
+    def _sealed(self, entry: Entry, keys: dict[str, CustomerKey]) -> Entry:
+        if self._vault is None or not entry.personal:
+            return entry
+        key = keys[entry.subject]
+        return replace(entry, subject=key.pseudonym, body=self._vault.seal(key, entry.id, entry.body))
+
+    def _keys(self, connection: sa.Connection, customers: set[str]) -> dict[str, CustomerKey]:
+        """Their keys as they are in this transaction: one that another process has deleted seals nothing more."""
+        if self._vault is None or not customers:
+            return {}
+        found = connection.execute(sa.select(CUSTOMERS).where(CUSTOMERS.c.customer.in_(customers)))
+        keys = {row.customer: _key(row) for row in found}
+        made = [self._vault.new(customer) for customer in sorted(customers - keys.keys())]
+        if made:
+            connection.execute(CUSTOMERS.insert(), [asdict(key) for key in made])
+        return keys | {key.customer: key for key in made}
+
+    def _already(self, connection: sa.Connection, keys: list[str]) -> dict[str | None, Record]:
+        if not keys:
+            return {}
+        found = connection.execute(_READ.where(RECORDS.c.idempotency_key.in_(keys)))
+        return {row.idempotency_key: self._record(row) for row in found}
 
 
 @contextmanager
@@ -184,9 +303,13 @@ def _told(what: str) -> Iterator[None]:
         raise LedgerError(f"the ledger could not {what}: {cause.__class__.__name__}: {cause}") from None
 
 
-def _record(row: Any) -> Record:
-    entry = Entry(row.id, row.kind, row.product, row.subject, row.at, row.body, row.idempotency_key)
-    return Record(row.seq, entry, row.hash)
+def _key(row: Any, pseudonym: str | None = None) -> CustomerKey:
+    return CustomerKey(row.customer, pseudonym or row.pseudonym, row.sealed_key)
+
+
+def _about(subject: str) -> sa.ColumnElement[bool]:
+    pseudonym = sa.select(CUSTOMERS.c.pseudonym).where(CUSTOMERS.c.customer == subject).scalar_subquery()
+    return RECORDS.c.subject.in_((subject, pseudonym))
 
 
 def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | None) -> None:
@@ -201,42 +324,16 @@ def _head(connection: sa.Connection) -> tuple[int, str]:
     return (head.seq, head.hash) if head else (0, START)
 
 
-def _append(connection: sa.Connection, entries: Sequence[Entry]) -> list[Record]:
-    known = _already(connection, [entry.idempotency_key for entry in entries if entry.idempotency_key])
-    seq, previous = _head(connection)
-    rows, result = [], []
-    for entry in entries:
-        if entry.idempotency_key in known:
-            found = known[entry.idempotency_key]
-            result.append(Record(found.seq, found.entry, found.hash, new=False))
-            continue
-        seq += 1
-        digest = entry_hash(seq, entry, previous)
-        rows.append(
-            {
-                "seq": seq,
-                "id": entry.id,
-                "kind": entry.kind,
-                "product": entry.product,
-                "subject": entry.subject,
-                "at": entry.at,
-                "idempotency_key": entry.idempotency_key,
-                "body": entry.body,
-                "previous": previous,
-                "hash": digest,
-            }
-        )
-        previous = digest
-        result.append(Record(seq, entry, digest))
-        if entry.idempotency_key:
-            known[entry.idempotency_key] = result[-1]
-    if rows:
-        store.insert(connection, rows)
-    return result
-
-
-def _already(connection: sa.Connection, keys: list[str]) -> dict[str | None, Record]:
-    if not keys:
-        return {}
-    found = connection.execute(sa.select(RECORDS).where(RECORDS.c.idempotency_key.in_(keys)))
-    return {row.idempotency_key: _record(row) for row in found}
+def _row(seq: int, entry: Entry, previous: str, digest: str) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "id": entry.id,
+        "kind": entry.kind,
+        "product": entry.product,
+        "subject": entry.subject,
+        "at": entry.at,
+        "idempotency_key": entry.idempotency_key,
+        "body": entry.body,
+        "previous": previous,
+        "hash": digest,
+    }

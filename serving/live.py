@@ -22,7 +22,7 @@ from serving.api import DecideRequest, DecisionAnswer
 from serving.backoff import Backoff
 from serving.checkpoint import Checkpoints
 from serving.decide import Question, decide, ledger_body, question_of
-from serving.ledger import Entry, Ledger, Record, canonical
+from serving.ledger import Entry, Record, canonical, open_ledger
 from serving.score import Scorer, make_scorer
 from serving.writer import Writer
 
@@ -38,7 +38,7 @@ class Live:
         self.keys = access.load_keys(settings.home)
         if not self.keys:
             raise InputError("no API key exists, so nobody could be served: creditloop keys create NAME --role score")
-        self.ledger = Ledger(settings.stores.ledger)
+        self.ledger = open_ledger(settings)
         self.writer = Writer(self.ledger, settings.serving.ledger_batch)
         self.scorers: dict[str, Scorer] = {name: self._scorer(name) for name in products}
         for scorer in self.scorers.values():
@@ -125,6 +125,7 @@ class Live:
             at=utc_now(),
             body=ledger_body(question, answer, evidence),
             idempotency_key=None if key is None else f"{scorer.product.name} {key}",
+            personal=True,
         )
         return self.writer.submit(entry)
 

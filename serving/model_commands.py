@@ -61,7 +61,7 @@ def failed(gate: Mapping[str, Any]) -> str:
 
 def _models_promote(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.score import make_scorer
     from training import bundle as bundles
@@ -82,7 +82,7 @@ def _models_promote(arguments: Arguments) -> int:
         raise Refusal(
             f"{bundle.version} did not pass the gate ({failed(gate)}); --despite-gate REASON overrides, on record"
         )
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     expected = champion.current(ledger, product.name)
     reason = arguments.reason if gate["passed"] else f"{arguments.reason}; despite the gate: {arguments.despite_gate}"
     made = champion.promote(ledger, bundle, expected, arguments.by, reason, utc_now())
@@ -122,13 +122,13 @@ def _models_verify(arguments: Arguments) -> int:
 
 def _models_rollback(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from training.registry import mirror_champion
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     made = champion.rollback(ledger, settings.home, product, arguments.by, arguments.reason, utc_now())
     mirrored = mirror_champion(product.name, made.version, settings.stores.tracking)
     told = f"{made.version} is champion of {product.name} again, in place of {made.previous}"
@@ -138,11 +138,11 @@ def _models_rollback(arguments: Arguments) -> int:
 
 def _models_history(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
     name = load_product(arguments.product, settings.home).name
-    made = champion.history(Ledger(settings.stores.ledger), name)
+    made = champion.history(open_ledger(settings), name)
     lines = [
         f"{item.at}  {'rollback ' if item.undoes else 'promotion'}  {item.version}  by {item.by}: {item.reason}"
         for item in made
@@ -153,11 +153,11 @@ def _models_history(arguments: Arguments) -> int:
 
 def _models_what_was_live(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
     name = load_product(arguments.product, settings.home).name
-    found = champion.live_at(Ledger(settings.stores.ledger), name, arguments.at)
+    found = champion.live_at(open_ledger(settings), name, arguments.at)
     if found is None:
         raise Refusal(f"{name} had no champion at {arguments.at.isoformat()}")
     show(arguments, asdict(found), f"{found.version}, since {found.at}, by {found.by}: {found.reason}")
@@ -166,10 +166,10 @@ def _models_what_was_live(arguments: Arguments) -> int:
 
 def _models_list(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     rows = []
     for name in [arguments.product] if arguments.product else product_names(settings.home):
         pointer = champion.current(ledger, name)

@@ -75,4 +75,4 @@ def entry_of(record: Record, override: Override, at: str) -> Entry:
     """The ledger's entry of an override of `record`, about the same customer. The same override is recorded once."""
     body = canonical(asdict(override))
     identity = f"override-{hashlib.sha256(body).hexdigest()[:32]}"
-    return Entry(identity, KIND, record.entry.product, record.entry.subject, at, body, identity)
+    return Entry(identity, KIND, record.entry.product, record.entry.subject, at, body, identity, personal=True)

@@ -56,7 +56,7 @@ def _diff(arguments: Arguments) -> int:
 
 def _recorded(settings: Settings, product: str, policies: Sequence[Product], since: int | None) -> Sequence[Any]:
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.recorded import cases
     from training import bundle as bundles
     from training.signature import trusted_keys
@@ -66,7 +66,7 @@ def _recorded(settings: Settings, product: str, policies: Sequence[Product], sin
         folder = champion.bundle_folder(settings.home, product, version)
         return bundles.load(folder, trusted_keys(settings.signing)).program.names
 
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     first = None if since is None else _EPOCH + dt.timedelta(days=since)
     found = list(cases(ledger.records("decision", product), policies, names_of, first))
     if not found:
@@ -76,12 +76,12 @@ def _recorded(settings: Settings, product: str, policies: Sequence[Product], sin
 
 
 def _override(arguments: Arguments) -> int:
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.override import Override, authorise, entry_of
 
     settings = read_settings(arguments)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     record = ledger.by_id(arguments.decision_id)
     if record is None or record.entry.kind != "decision":
         raise InputError(f"the ledger has no decision {arguments.decision_id!r}")

@@ -1,8 +1,9 @@
-"""The subcommands of the record and its keys: decisions verify, checkpoint and outcome; keys."""
+"""The subcommands of the record and its keys: decisions verify, checkpoint, outcome, export and erase; keys."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ def add_decisions(commands: Any) -> Any:
     outcome.add_argument("--defaulted", required=True, choices=("0", "1"), help="1: a default")
     outcome.add_argument("--on", required=True, type=day, metavar="DATE", help="the day this was so")
     outcome.add_argument("--correction", metavar="REASON", help="why the outcome on record was wrong")
+    export = add_command(decisions, "export", _export, "all that is on record about a customer, as JSON, one a line")
+    export.add_argument("customer", metavar="CUSTOMER", help="as the requests named them")
+    erase = add_command(decisions, "erase", _erase, "delete a customer's key: nobody can read their records any more")
+    erase.add_argument("customer", metavar="CUSTOMER", help="as the requests named them")
+    erase.add_argument("--by", required=True, metavar="NAME", help="who decides this")
+    erase.add_argument("--reason", required=True, metavar="WHY", help="on whose wish or by which rule; names nobody")
     return decisions
 
 
@@ -39,12 +46,12 @@ def add_keys(commands: Any) -> None:
 
 def _verify(arguments: Arguments) -> int:
     from serving import checkpoint
-    from serving.ledger import Ledger, LedgerError
+    from serving.ledger import LedgerError, open_ledger
     from serving.verify_ledger import Breach, read_anchors
 
     settings = read_settings(arguments)
     anchor = settings.serving.anchor
-    ledger = Ledger(settings.stores.ledger)  # one that cannot be opened is wrong input, a broken one is a no
+    ledger = open_ledger(settings)  # one that cannot be opened is wrong input, a broken one is a no
     try:
         anchors = read_anchors(Path(anchor), checkpoint.witnesses(settings.signing)) if anchor else []
         count, head = ledger.verify(anchors)
@@ -57,7 +64,7 @@ def _verify(arguments: Arguments) -> int:
 
 def _checkpoint(arguments: Arguments) -> int:
     from serving import checkpoint
-    from serving.ledger import Ledger, LedgerError
+    from serving.ledger import LedgerError, open_ledger
     from serving.live import utc_now
     from serving.verify_ledger import Breach, read_anchors
     from training.signature import public_key, signing_key
@@ -67,7 +74,7 @@ def _checkpoint(arguments: Arguments) -> int:
         raise InputError("serving.anchor is empty: name the folder that keeps the checkpoints in creditloop.toml")
     folder, key = Path(settings.serving.anchor), signing_key(settings.signing)
     try:
-        seq, head = Ledger(settings.stores.ledger).verify(read_anchors(folder, checkpoint.witnesses(settings.signing)))
+        seq, head = open_ledger(settings).verify(read_anchors(folder, checkpoint.witnesses(settings.signing)))
     except (LedgerError, Breach) as error:
         raise Refusal(f"{error}; nothing was signed") from None
     if not seq:
@@ -79,16 +86,40 @@ def _checkpoint(arguments: Arguments) -> int:
 
 
 def _outcome(arguments: Arguments) -> int:
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.outcomes import record_outcome
 
-    ledger = Ledger(read_settings(arguments).stores.ledger)
+    ledger = open_ledger(read_settings(arguments))
     on = dt.date(1970, 1, 1) + dt.timedelta(arguments.on)
     defaulted = arguments.defaulted == "1"
     made = record_outcome(ledger, arguments.decision, defaulted, on, utc_now(), arguments.correction)
     told = "recorded" if made.new else "was on record already"
     show(arguments, {"id": made.entry.id, "new": made.new, **made.body()}, f"{made.entry.id} {told}")
+    return 0
+
+
+def _export(arguments: Arguments) -> int:
+    from serving.ledger import open_ledger
+
+    found = list(open_ledger(read_settings(arguments)).records(about=arguments.customer))
+    for record in found:
+        entry = record.entry
+        line = {"seq": record.seq, "id": entry.id, "kind": entry.kind, "product": entry.product, "at": entry.at}
+        print(json.dumps({**line, "body": record.body()}, ensure_ascii=False))
+    if not found:
+        raise Refusal(f"nothing that can be read is on record about {arguments.customer!r}")
+    return 0
+
+
+def _erase(arguments: Arguments) -> int:
+    from serving.ledger import open_ledger
+    from serving.live import utc_now
+
+    ledger = open_ledger(read_settings(arguments))
+    count = ledger.erase(arguments.customer, arguments.by, arguments.reason, utc_now())
+    told = f"{count} records about {arguments.customer} cannot be read any more; the chain is whole"
+    show(arguments, {"customer": arguments.customer, "records": count}, told)
     return 0
 
 

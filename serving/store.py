@@ -1,4 +1,4 @@
-"""The database under the ledger: its one table, how it begins and ends a transaction, what it refuses by itself.
+"""The database under the ledger: records and customers' keys, how a transaction goes, what it refuses by itself.
 
 SQLite or PostgreSQL, by URL. In both a writer takes its turn before it reads the head of the chain, readers never
 wait, and a commit has reached the disk when it returns. PostgreSQL's own `fsync` must be on for that.
@@ -31,6 +31,13 @@ RECORDS = sa.Table(
     sa.Column("hash", sa.String, nullable=False),
     sa.Index("records_by_kind", "kind", "product", "seq"),
     sa.Index("records_by_subject", "subject", "seq"),
+)
+CUSTOMERS = sa.Table(  # not of the chain: a row goes when the customer is erased
+    "customer_keys",
+    _METADATA,
+    sa.Column("pseudonym", sa.String, primary_key=True),
+    sa.Column("customer", sa.String, nullable=False, unique=True),
+    sa.Column("sealed_key", sa.LargeBinary, nullable=False),
 )
 AS_STORED = sa.select(  # in the order of RECORDS; a body is whatever lies there, not made into bytes
     *(sa.type_coerce(c, sa.types.NullType()).label("body") if c.name == "body" else c for c in RECORDS.c)
@@ -99,8 +106,8 @@ def prepare(connection: sa.Connection) -> None:
         for verb, when in _SQLITE_REFUSES.items():
             connection.exec_driver_sql(_SQLITE_TRIGGER.format(verb=verb, when=when))
         return
-    if not sa.inspect(connection).has_table("records"):
-        _METADATA.create_all(connection)
+    missing = [table for table in _METADATA.sorted_tables if not sa.inspect(connection).has_table(table.name)]
+    _METADATA.create_all(connection, missing, checkfirst=False)
     _refuse_changes_in_postgres(connection)
 
 
@@ -139,7 +146,7 @@ def settle(connection: sa.Connection) -> bool:
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
     connection.text_factory = _text
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -6,9 +6,7 @@ keep the private key where training alone reads it and name the public keys that
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from configs.errors import BundleError, ConfigError
 from configs.settings import Signing, load_settings
+from configs.whole import beside, make_once
 
 PrivateKey = Ed25519PrivateKey
 SIGNATURE = "manifest.sig"
@@ -38,7 +37,7 @@ def signing_key(settings: Signing) -> PrivateKey:
     path = Path(settings.private_key)
     if not path.exists():
         with suppress(FileExistsError):  # another training was faster: its key is the one
-            _make(path)
+            make_once(path, _new())
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -46,27 +45,12 @@ def signing_key(settings: Signing) -> PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError(f"{path}: signing.private_key: an Ed25519 key is expected, got {type(key).__name__}")
     if not _public_path(path).exists():
-        _beside(_public_path(path), f"{public_key(key)}\n".encode()).replace(_public_path(path))
+        beside(_public_path(path), f"{public_key(key)}\n".encode()).replace(_public_path(path))
     return key
 
 
-def _make(path: Path) -> None:
-    """A new key at `path`, whole or not at all. Raises FileExistsError."""
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    unfinished = _beside(path, pem)
-    try:
-        os.link(unfinished, path)  # unlike a rename, never over a key that is there
-    finally:
-        unfinished.unlink()
-
-
-def _beside(path: Path, content: bytes) -> Path:
-    """A file of its own name (mode 0600) in the folder of `path`: trainings may start together."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    return Path(name)
+def _new() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _public_path(private_key: Path) -> Path:

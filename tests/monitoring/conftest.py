@@ -19,7 +19,7 @@ from features.outcome import Labels
 from features.simulate import Portfolio, Scenario, simulate
 from monitoring.windows import Window
 from serving import champion
-from serving.ledger import Ledger
+from serving.ledger import Ledger, open_ledger
 from serving.live import utc_now
 from serving.score import Scorer, make_scorer
 from training import pipeline
@@ -73,7 +73,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, shipped: Callable[[str], Pro
     bundle = pipeline.train(
         product, tables, settings, day_of(portfolio, 20), None, lambda *_: None, lambda _: None
     ).bundle
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     champion.promote(ledger, bundle, None, "a test", "the first model", utc_now())
     return World(home, settings, product, portfolio, bundle, ledger)
 

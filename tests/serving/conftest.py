@@ -28,7 +28,7 @@ from features import load
 from features.contracts import TABLES, Columns, to_day
 from features.simulate import Portfolio, Scenario, simulate
 from serving import access, champion
-from serving.ledger import Ledger
+from serving.ledger import Ledger, open_ledger
 from serving.score import Scorer, make_scorer
 from training import bundle as bundles
 from training import dataset, examine, pipeline
@@ -183,7 +183,7 @@ def furnish(bundle: Bundle, successor: Bundle) -> Callable[[Path], Settings]:
             shutil.copytree(made.folder, champion.bundle_folder(home, NAME, made.version))
         trust(home, bundle)
         settings = load_settings(home, {"serving": {"port": _free_port()}})
-        ledger = Ledger(settings.stores.ledger)
+        ledger = open_ledger(settings)
         champion.promote(ledger, bundle, None, "tests", "the first", NOW)
         ledger.close()
         return settings

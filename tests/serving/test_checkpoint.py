@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from configs.settings import Settings, load_settings
 from serving import checkpoint
 from serving.checkpoint import Checkpoints
-from serving.ledger import Entry, Ledger, LedgerError, canonical, entry_hash
+from serving.ledger import Entry, Ledger, LedgerError, canonical, entry_hash, open_ledger
 from serving.verify_ledger import Breach, check, main, read_anchors, read_checkpoint, record_hash, rows_of
 from training.signature import public_key, signing_key
 
@@ -44,7 +44,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     home = tmp_path_factory.mktemp("kept")
     made = load_settings(home)
     key = signing_key(made.signing)
-    ledger = Ledger(made.stores.ledger)
+    ledger = open_ledger(made)
     for place in range(1, LENGTH + 1):
         ledger.append([entry(place)])
         if place % EVERY == 0:
@@ -165,7 +165,7 @@ def test_the_verifier_hashes_like_the_ledger(seq: int, texts: list[str], key: st
 def following(tmp_path: Path, records: int, seconds: float) -> tuple[Ledger, Checkpoints, Path]:
     own = {"serving": {"checkpoint_records": records, "checkpoint_seconds": seconds}}
     made = load_settings(tmp_path, own)
-    ledger = Ledger(made.stores.ledger)
+    ledger = open_ledger(made)
     return ledger, Checkpoints(ledger, made), Path(made.serving.anchor)
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.api import DecisionAnswer
-from serving.ledger import Ledger
+from serving.ledger import open_ledger
 
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 LIMIT = 256 * 1024
@@ -69,7 +69,7 @@ def test_a_recorded_decision_can_be_read_again(running: Any, answer: httpx.Respo
 
 
 def test_an_answer_is_in_the_ledger(running: Any, answer: httpx.Response) -> None:
-    ledger = Ledger(running.settings.stores.ledger)
+    ledger = open_ledger(running.settings)
     found = ledger.by_id(answer.json()["decision_id"])
     ledger.close()
     assert found is not None
@@ -215,7 +215,7 @@ def test_what_is_not_there_is_a_404(running: Any, path: str) -> None:
 
 
 def test_a_promotion_is_no_decision(running: Any) -> None:
-    ledger = Ledger(running.settings.stores.ledger)
+    ledger = open_ledger(running.settings)
     promotion = ledger.latest("promotion", "consumer_platform")
     ledger.close()
     assert promotion is not None

@@ -22,7 +22,7 @@ from serving import access
 from serving.api import DecideRequest
 from serving.batch import score_tables
 from serving.decide import decide, question_of
-from serving.ledger import Ledger
+from serving.ledger import open_ledger
 from serving.live import Live
 from serving.replay import replay
 from serving.score import Scorer, make_scorer
@@ -92,7 +92,7 @@ def run(settings: Settings, *words: str) -> tuple[int, str, str]:
 
 
 def answers(settings: Settings) -> list[dict[str, Any]]:
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     try:
         return [record.body()["answer"] for record in ledger.records("decision")]
     finally:
@@ -100,7 +100,7 @@ def answers(settings: Settings) -> list[dict[str, Any]]:
 
 
 def test_every_decision_under_the_rich_policy_comes_out_equal_on_replay(settings: Settings) -> None:
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     replayed = list(replay(ledger, settings.home))
     ledger.close()
     assert [item.detail for item in replayed] == [""] * 40
@@ -185,7 +185,7 @@ def test_an_override_within_authority_goes_on_record_and_one_beyond_does_not(set
     why = ("--by", "Ada", "--reason", "paid since")
     assert run(settings, *said, *why, "--limit", "501")[0] == 1
     code, out, _ = run(settings, *said, *why, "--limit", "500", "--json")
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     recorded = list(ledger.records("override"))
     ledger.verify()
     ledger.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from configs.settings import Settings, load_product, product_toml
 from serving import access, champion
 from serving.api import DecideRequest
-from serving.ledger import Ledger, canonical
+from serving.ledger import Ledger, canonical, open_ledger
 from serving.live import Live
 from serving.replay import Replayed, replay
 from training.bundle import Bundle
@@ -62,7 +62,7 @@ def settings(
 
 
 def replayed(settings: Settings, home: Path | None = None) -> list[Replayed]:
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     try:
         return list(replay(ledger, home or settings.home))
     finally:
@@ -74,14 +74,14 @@ def test_every_decision_comes_out_equal(settings: Settings) -> None:
 
 
 def test_two_models_and_two_policies_were_replayed(settings: Settings) -> None:
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     answers = [record.body()["answer"] for record in ledger.records("decision")]
     ledger.close()
     assert len({(answer["model"], answer["policy"]) for answer in answers}) == 2
 
 
 def test_the_two_models_do_not_agree_on_anybody(settings: Settings) -> None:
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     answers = [record.body()["answer"] for record in ledger.records("decision")]
     ledger.close()
     assert all(answers[n]["default_probability"] < answers[10 + n]["default_probability"] for n in range(9))
@@ -92,18 +92,15 @@ def another(value: Any) -> Any:
 
 
 def tampered(settings: Settings, folder: Path, change: Callable[[dict[str, Any]], None]) -> Replayed:
-    """The verdict on the third decision after `change` had its body; the chain's own alarm is not what is tested."""
-    source = Path(settings.stores.ledger.removeprefix("sqlite:///"))
-    shutil.copy(source, folder / "ledger.db")
-    connection = sqlite3.connect(folder / "ledger.db", isolation_level=None)
-    connection.execute("DROP TRIGGER records_no_UPDATE")
-    where = "FROM records WHERE kind = 'decision' ORDER BY seq LIMIT 1 OFFSET 2"
-    seq, stored = connection.execute(f"SELECT seq, body {where}").fetchone()
-    body = json.loads(stored)
+    """The verdict on the third decision after `change` had its body, in a ledger written anew."""
+    with closing(open_ledger(settings)) as source:
+        entries = [record.entry for record in source.records()]
+    third = [place for place, entry in enumerate(entries) if entry.kind == "decision"][2]
+    body = json.loads(entries[third].body)
     change(body)
-    connection.execute("UPDATE records SET body = ? WHERE seq = ?", (canonical(body), seq))
-    connection.close()
+    entries[third] = replace(entries[third], body=canonical(body))
     ledger = Ledger(f"sqlite:///{folder}/ledger.db")
+    ledger.append(entries)
     try:
         found = list(replay(ledger, settings.home))
     finally:

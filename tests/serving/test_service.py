@@ -19,7 +19,7 @@ import pytest
 
 from configs.settings import Settings, load_settings
 from serving import access, champion
-from serving.ledger import Ledger
+from serving.ledger import Ledger, open_ledger
 from training.bundle import Bundle
 
 NAME = "consumer_platform"
@@ -124,7 +124,7 @@ class Swapped:
 @pytest.fixture(scope="module")
 def swapped(running: Any, bodies: list[dict[str, Any]], bundle: Bundle, successor: Bundle) -> Swapped:
     """The successor promoted and the first version brought back under load."""
-    ledger = Ledger(running.settings.stores.ledger)
+    ledger = open_ledger(running.settings)
     models = []
     with Load(running, bodies) as load:
         load.wait_for(10)
@@ -210,7 +210,7 @@ def ended(
         exit_code = service.process.wait(timeout=60)
         seconds = time.monotonic() - asked
         left_to_commit = (settings.home / "ledger.db-wal").exists()
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     yield Ended(killed, terminated, exit_code, seconds, service.log(), left_to_commit, ledger)
     ledger.close()
 
