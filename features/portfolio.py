@@ -69,6 +69,10 @@ class Tally:
             self._bad[table] += bad
             self._rows[table] += rows
 
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """What was counted so far, as `add` takes it."""
+        return {table: (self._bad[table], rows) for table, rows in self._rows.items()}
+
     def told(self) -> list[str]:
         """How many rows of which table were set aside, where any were."""
         return [f"{table}: {bad:,} of {self._rows[table]:,} rows" for table, bad in sorted(self._bad.items()) if bad]

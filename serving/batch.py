@@ -1,21 +1,18 @@
-"""The same scorer over files: every customer of a folder of tables, written only when whole."""
+"""The same scorer and policy over many customers at once: a row for each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from configs.errors import InputError
 from configs.settings import Product
-from configs.whole import whole
 from features.contracts import Columns
 from serving.knock_outs import Applicant, read
 from serving.policy import Grant, grant
-from serving.score import Scorer
+from serving.score import Scorer, Scores
 
 
 def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> pd.DataFrame:
@@ -23,6 +20,11 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
     known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     scores = scorer.score(tables, customers, np.full(len(customers), as_of, np.int32))
+    return scored_frame(scorer, customers, scores)
+
+
+def scored_frame(scorer: Scorer, customers: np.ndarray, scores: Scores) -> pd.DataFrame:
+    """What the policy grants `customers` (rows,) by their `scores`, one row each."""
     where = scorer.policy_reads
     grants = [
         grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
@@ -60,14 +62,3 @@ def _where_used(product: Product, grants: Sequence[Grant]) -> dict[str, list[Any
     if product.policy.knock_outs:
         columns["knock_outs"] = [" ".join(hit.rule.name for hit in granted.knock_outs) for granted in grants]
     return columns
-
-
-def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Write to .csv or .parquet beside the target first, then rename: there is never half a file."""
-    if path.suffix not in (".csv", ".parquet"):
-        raise InputError(f"{path}: expected a name ending in .csv or .parquet")
-    with whole(path) as unfinished:
-        if path.suffix == ".csv":
-            scores.to_csv(unfinished, index=False)
-        else:
-            scores.to_parquet(unfinished, index=False)

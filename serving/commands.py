@@ -54,11 +54,12 @@ def add_serving(commands: Any) -> None:
     )
     serve.add_argument("--host", help="to listen on (default: settings, loopback)")
     serve.add_argument("--port", type=at_least(1), help="to listen on (default: settings)")
-    score = add_command(commands, "score", _score, "score every customer of a folder of tables into a file")
+    score = add_command(commands, "score", _score, "score every customer of raw tables into a file; a rerun goes on")
     add_product(score)
     add_places(score)
     score.add_argument("--as-of", type=day, metavar="DATE", help="the date asked at (default: today)")
     score.add_argument("--out", type=Path, required=True, metavar="FILE", help=".csv or .parquet")
+    score.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that shall build the features")
     decisions = record_commands.add_decisions(commands)
     replayed = add_command(
         decisions, "replay", _decisions_replay, "decide again what was decided and compare every bit"
@@ -150,21 +151,25 @@ def _serve(arguments: Arguments) -> int:
 
 
 def _score(arguments: Arguments) -> int:
-    from serving import batch, champion
+    from serving import champion
     from serving.ledger import open_ledger
     from serving.score import make_scorer
+    from serving.score_book import score_book
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     scorer = make_scorer(champion.load_champion(open_ledger(settings), settings.home, product.name), product)
-    tables = read_tables(arguments.data, product, settings)
-    scores = batch.score_tables(scorer, tables, today() if arguments.as_of is None else arguments.as_of)
-    batch.write_scores(scores, arguments.out)
-    by_decision = scores["decision"].value_counts().to_dict()
-    told = f"{len(scores):,} customers scored by {scorer.bundle.version} into {arguments.out}: " + ", ".join(
-        f"{count:,} {name}" for name, count in by_decision.items()
+    as_of = today() if arguments.as_of is None else arguments.as_of
+    share, scheduler = settings.data.quarantine_share, arguments.scheduler
+    done = score_book(scorer, arguments.data, as_of, arguments.out, share, scheduler)
+    for told in done.set_aside:
+        print(f"note: set aside, {told}; creditloop data check says why", file=sys.stderr)
+    if done.resumed:
+        print(f"note: {done.resumed:,} customers were scored by an earlier run", file=sys.stderr)
+    told = f"{done.customers:,} customers scored by {scorer.bundle.version} into {arguments.out}: " + ", ".join(
+        f"{count:,} {name}" for name, count in done.decisions.items()
     )
-    show(arguments, {"rows": len(scores), "out": arguments.out, "decisions": by_decision}, told)
+    show(arguments, {"rows": done.customers, "out": arguments.out, "decisions": done.decisions}, told)
     return 0
 
 

@@ -69,7 +69,10 @@ class Scorer:
 
     def score(self, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray) -> Scores:
         """Features, PD, points and grade of each (customer_id, as_of): one row or millions, the same bits."""
-        values = matrix.build(self.bundle.program, tables, customer_id, as_of)
+        return self.scored(matrix.build(self.bundle.program, tables, customer_id, as_of))
+
+    def scored(self, values: np.ndarray) -> Scores:
+        """PD, points and grade of rows of the matrix (rows, features)."""
         raw_score = self.bundle.raw_score(values)
         log_odds = self.bundle.calibration.log_odds(raw_score)
         default_probability = self.bundle.calibration.default_probability(raw_score)

@@ -1,0 +1,25 @@
+"""One at a time, across processes."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from configs.errors import Refusal
+
+
+@contextmanager
+def only_one(path: Path, told: str) -> Iterator[None]:
+    """Hold the lock file `path`; Refusal with `told` where another holds it.
+
+    The system lets go of it when the process ends, however it ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal(told) from None
+        yield
