@@ -16,7 +16,7 @@ demo: install    ## the whole loop on simulated portfolios
 	$(VENV)/bin/creditloop demo
 
 test: install    ## the test suite
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 check: install   ## style and types
 	$(VENV)/bin/ruff check . && $(VENV)/bin/mypy
