@@ -29,6 +29,7 @@ class Early(Frozen):
     silent_days: Count
     fit_rows: Count
     grade_rows: Count
+    economy_spread: NotNegative
     draws: Annotated[int, Field(ge=100)]
     seed: Seed
 

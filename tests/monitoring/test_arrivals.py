@@ -193,7 +193,7 @@ CLAIMS = st.lists(
 
 
 @given(CLAIMS, st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), unique_by=lambda row: row[0], max_size=2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_question_is_answered_twice_and_no_clash_is_used(claims: list[Claim], rows: list[tuple[str, bool]]) -> None:
     found = Recorded(tuple(claims), frozenset({("a", to_day(ASKED)), ("b", to_day(ASKED))}), ())
     outcomes = table(*({"customer_id": name, "defaulted": int(bad)} for name, bad in rows)) if rows else None
