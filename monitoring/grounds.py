@@ -19,10 +19,13 @@ from training import dataset
 CALLS_FOR_RETRAINING = ("recalibrate", "retrain")
 
 
-def called_by(ledger: Ledger, product: str, anyway: str | None) -> str:
-    """What calls for a retraining, for the record. Raises Refusal where the latest verdict on the champion does not."""
+def called_by(ledger: Ledger, product: str, anyway: str | None) -> tuple[str, str]:
+    """What calls for a retraining, in words, and the remedy that a verdict named, for the record.
+
+    Raises Refusal where the latest verdict on the champion calls for none.
+    """
     if anyway is not None:
-        return f"a person: {anyway}"
+        return f"a person: {anyway}", "person"
     verdict: Record | None = ledger.latest("verdict", product)
     if verdict is None:
         raise Refusal(
@@ -34,7 +37,7 @@ def called_by(ledger: Ledger, product: str, anyway: str | None) -> str:
         raise Refusal(f"{product}: the latest verdict is on {body['model']}, not on the champion {pointer.version}")
     if body["remedy"] not in CALLS_FOR_RETRAINING:
         raise Refusal(f"{product}: the verdict of {body['now']} is: {TOLD[body['remedy']]}")
-    return f"{verdict.entry.id}: {'; '.join(body['evidence'])}"
+    return f"{verdict.entry.id}: {'; '.join(body['evidence'])}", body["remedy"]
 
 
 def require_cooled_down(ledger: Ledger, product: str, now: int, days: int, anyway: str | None) -> None:

@@ -42,7 +42,7 @@ def retrain(
     the same data were used before, where outcomes were restated in numbers, or where another retraining is running.
     """
     with only_one(settings.home, KIND, product.name):
-        called_by = grounds.called_by(ledger, product.name, anyway)
+        called_by, remedy = grounds.called_by(ledger, product.name, anyway)
         current = champion.load_champion(ledger, settings.home, product.name)
         grounds.require_cooled_down(ledger, product.name, now, settings.retraining.cooldown_days, anyway)
         data = grounds.fingerprint(product, tables, settings, now)
@@ -56,6 +56,7 @@ def retrain(
         restated.remember(kept, labels)
         body = {
             "called_by": called_by,
+            "remedy": remedy,
             "champion": current.version,
             "challenger": made.bundle.version,
             "gate": made.verdict.to_json(),
