@@ -20,6 +20,11 @@ from configs.policy import Decision as Decision
 from configs.policy import Grade as Grade
 from configs.policy import Policy as Policy
 from configs.policy import policy_problems
+from configs.watching import Early as Early
+from configs.watching import Notices as Notices
+from configs.watching import Retraining as Retraining
+from configs.watching import Schedule as Schedule
+from configs.watching import Worth as Worth
 
 HERE = Path(__file__).parent
 Group = Literal["financial", "operating", "behavioral", "bureau", "management", "column"]
@@ -212,6 +217,11 @@ class Settings(Frozen):
     validation: ValidationPolicy
     serving: Serving
     monitoring: Monitoring
+    early: Early
+    worth: Worth
+    retraining: Retraining
+    schedule: Schedule
+    notices: Notices
 
 
 class Outcome(Frozen):
