@@ -15,7 +15,7 @@ from configs.whole import whole
 from features.contracts import Columns
 from serving.knock_outs import Applicant, read
 from serving.policy import Grant, grant
-from serving.score import Scorer
+from serving.score import Scorer, Scores
 
 
 def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> pd.DataFrame:
@@ -23,16 +23,7 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
     known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     scores = scorer.score(tables, customers, np.full(len(customers), as_of, np.int32))
-    where = scorer.policy_reads
-    grants = [
-        grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
-        for place, default_probability, values in zip(
-            scores.grade.tolist(),
-            scores.default_probability.tolist(),
-            scores.values[:, list(where.values())].tolist(),
-            strict=True,
-        )
-    ]
+    grants = grant_all(scorer, scores, scores.grade)
     return pd.DataFrame(
         {
             "customer_id": customers,
@@ -48,6 +39,20 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
             **_where_used(scorer.product, grants),
         }
     )
+
+
+def grant_all(scorer: Scorer, scores: Scores, grade: np.ndarray) -> list[Grant]:
+    """What the policy grants each scored row, whose grade stands at the place `grade` (rows,) of the masterscale."""
+    where = scorer.policy_reads
+    return [
+        grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
+        for place, default_probability, values in zip(
+            grade.tolist(),
+            scores.default_probability.tolist(),
+            scores.values[:, list(where.values())].tolist(),
+            strict=True,
+        )
+    ]
 
 
 def _where_used(product: Product, grants: Sequence[Grant]) -> dict[str, list[Any]]:
