@@ -63,15 +63,56 @@ class ReviewRules(Frozen):
         return tuple(dict.fromkeys((*drawn, *(trigger.feature for trigger in self.triggers))))
 
 
+class Indicator(Frozen):
+    """An early sign that a customer gets worse: what is looked at, from where on it warns, and what is then to be done.
+
+    `feature` is a feature of the product, or `default_probability`, the champion's PD; `fact` counts the raw rows of
+    `table.column` that say `says` within `window_months`. `compare`: the value itself, its rise over `window_months`,
+    or the ratio to what it was then. `owner` has `due_days` for the `action`.
+    """
+
+    name: _Name
+    feature: _Name | None = None
+    fact: Annotated[str | None, Field(pattern=r"^[a-z_]+\.[a-z_]+$")] = None
+    says: _Said | None = None
+    compare: Literal["value", "rise", "ratio"] = "value"
+    window_months: Count | None = None
+    operator: Comparison
+    bound: float
+    level: Level
+    action: _Said
+    owner: _Said
+    due_days: Count
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Indicator:
+        if (self.feature is None) == (self.fact is None):
+            raise ValueError(f"{self.name}: say either feature or fact, what is looked at")
+        if (self.fact is None) != (self.says is None):
+            raise ValueError(f"{self.name}: fact and says belong together: rows of a column that say a word")
+        if self.window_months is None and (self.fact is not None or self.compare != "value"):
+            raise ValueError(f"{self.name}: window_months is missing: over which months?")
+        if self.fact is not None and self.compare != "value":
+            raise ValueError(f"{self.name}: a fact is counted, so it cannot be compared by {self.compare}")
+        return self
+
+
 class CustomerRules(Frozen):
-    """What a product says of the customers it has."""
+    """What a product says of the customers it has.
+
+    A warning of level `four_eyes_from` or worse is closed by another person than acknowledged it.
+    """
 
     review: ReviewRules = ReviewRules()
+    warnings: Annotated[tuple[Indicator, ...], Field(strict=False)] = ()
+    four_eyes_from: Level = "critical"
 
 
 def customer_problems(rules: CustomerRules, grades: tuple[str, ...]) -> list[str]:
     """Why these rules do not fit the masterscale: every problem, each with its key."""
-    return [
+    names = [indicator.name for indicator in rules.warnings]
+    twice = [f"customers.warnings.{name}: named twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    return twice + [
         f"customers.review.triggers.{trigger.name}.grade: no grade {trigger.grade!r}; there are {', '.join(grades)}"
         for trigger in rules.review.triggers
         if trigger.grade not in grades

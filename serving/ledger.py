@@ -122,6 +122,12 @@ class Ledger:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield _record(row)
 
+    def about(self, subjects: Sequence[str]) -> list[Record]:
+        """Every record about one of `subjects`, in order."""
+        query = sa.select(RECORDS).where(RECORDS.c.subject.in_(subjects)).order_by(RECORDS.c.seq)
+        with self._reading() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the last record."""
         with self._reading() as connection:
