@@ -10,6 +10,7 @@ from typing import Any
 
 import features.commands
 import monitoring.commands
+import monitoring.customers.commands
 import serving.commands
 import serving.policy_commands
 from configs.console import Arguments, add_command, at_least, read_settings, show
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     serving.commands.add_serving(commands)
     serving.policy_commands.add_policy(commands)
     monitoring.commands.add_monitoring(commands)
+    monitoring.customers.commands.add_customers(commands)
     features.commands.add(commands)
     add_command(commands, "doctor", _doctor, "versions, stores, and whether settings and products are sound")
     return parser

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from configs.customers import CustomerRules as CustomerRules
+from configs.customers import customer_problems
 from configs.errors import ConfigError, listed, nearest
 from configs.frozen import Band as Band  # this module is the door to all settings
 from configs.frozen import Count, Frozen, Positive, Share
@@ -301,6 +303,7 @@ class Product(Frozen):
     policy: Policy
     grades: tuple[Grade, ...]
     columns: tuple[ColumnSpec, ...] = ()
+    customers: Annotated[CustomerRules, Field(exclude_if=lambda rules: rules == CustomerRules())] = CustomerRules()
 
     @model_validator(mode="before")
     @classmethod
@@ -313,6 +316,7 @@ class Product(Frozen):
     @model_validator(mode="after")
     def _holds_together(self) -> Product:
         problems = policy_problems(self.policy, self.grades) + column_problems(self.columns)
+        problems += customer_problems(self.customers, tuple(grade.name for grade in self.grades))
         if problems:
             raise ValueError("; ".join(problems))
         return self

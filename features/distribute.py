@@ -94,5 +94,5 @@ def _one(
     quarantine_share: float,
 ) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
     program = _program(described, digest)
-    loaded = read(program, open_source(places, product.reader), product, customers, quarantine_share)
+    loaded = read(program.tables, open_source(places, product.reader), product, customers, quarantine_share)
     return matrix.build(program, loaded.tables, customer_id, as_of), loaded.bad_rows()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -46,12 +46,14 @@ def parts(customer_id: np.ndarray, customers_each: int = CUSTOMERS_EACH) -> list
     ]
 
 
-def read(program: Program, source: Source, product: Product, customers: Range, quarantine_share: float) -> Loaded:
-    """The checked tables of a part that the program reads.
+def read(
+    tables: Sequence[str], source: Source, product: Product, customers: Range, quarantine_share: float
+) -> Loaded:
+    """The checked `tables` of a part.
 
     Where bad rows may be set aside, those of a part are, however many: the share is of the book, and `Tally` judges it.
     """
-    needed = product.model_copy(update={"tables": program.tables})
+    needed = product.model_copy(update={"tables": tuple(tables)})
     return load(source, needed, 1.0 if quarantine_share else 0.0, customers, outcomes=False)
 
 
@@ -88,16 +90,15 @@ class Tally:
             raise DataError(listed(self._source, problems))
 
 
-def matrices(
-    program: Program,
+def walk(
+    tables: Sequence[str],
     source: Source,
     product: Product,
     customer_id: np.ndarray,
-    as_of: np.ndarray,
     tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(positions, matrix of those rows) part by part; while one is computed the next is read.
+) -> Iterator[tuple[Part, Loaded]]:
+    """Every part with the `tables` of its customers; while one is worked on the next is read.
 
     Memory holds two parts, whatever the size of the source. Raises DataError as `load` does; that too many rows of a
     table are bad is known, and said, after the last part. `tally` counts them; without one no bad row is allowed.
@@ -107,7 +108,7 @@ def matrices(
     with ThreadPoolExecutor(1) as reader:
 
         def reading(part: Part) -> Future[Loaded]:
-            return reader.submit(read, program, source, product, part.customers, tally.share)
+            return reader.submit(read, tables, source, product, part.customers, tally.share)
 
         coming = reading(ahead[0]) if ahead else None
         for number, part in enumerate(ahead):
@@ -116,5 +117,19 @@ def matrices(
             tally.add(loaded.bad_rows())
             if number + 1 < len(ahead):
                 coming = reading(ahead[number + 1])
-            yield part.rows, matrix.build(program, loaded.tables, customer_id[part.rows], as_of[part.rows])
+            yield part, loaded
     tally.judge()
+
+
+def matrices(
+    program: Program,
+    source: Source,
+    product: Product,
+    customer_id: np.ndarray,
+    as_of: np.ndarray,
+    tally: Tally | None = None,
+    customers_each: int = CUSTOMERS_EACH,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(positions, matrix of those rows) part by part, as `walk` goes through them."""
+    for part, loaded in walk(program.tables, source, product, customer_id, tally, customers_each):
+        yield part.rows, matrix.build(program, loaded.tables, customer_id[part.rows], as_of[part.rows])

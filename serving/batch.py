@@ -25,16 +25,7 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
 
 def scored_frame(scorer: Scorer, customers: np.ndarray, scores: Scores) -> pd.DataFrame:
     """What the policy grants `customers` (rows,) by their `scores`, one row each."""
-    where = scorer.policy_reads
-    grants = [
-        grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
-        for place, default_probability, values in zip(
-            scores.grade.tolist(),
-            scores.default_probability.tolist(),
-            scores.values[:, list(where.values())].tolist(),
-            strict=True,
-        )
-    ]
+    grants = grant_all(scorer, scores, scores.grade)
     return pd.DataFrame(
         {
             "customer_id": customers,
@@ -50,6 +41,20 @@ def scored_frame(scorer: Scorer, customers: np.ndarray, scores: Scores) -> pd.Da
             **_where_used(scorer.product, grants),
         }
     )
+
+
+def grant_all(scorer: Scorer, scores: Scores, grade: np.ndarray) -> list[Grant]:
+    """What the policy grants each scored row, whose grade stands at the place `grade` (rows,) of the masterscale."""
+    where = scorer.policy_reads
+    return [
+        grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
+        for place, default_probability, values in zip(
+            grade.tolist(),
+            scores.default_probability.tolist(),
+            scores.values[:, list(where.values())].tolist(),
+            strict=True,
+        )
+    ]
 
 
 def _where_used(product: Product, grants: Sequence[Grant]) -> dict[str, list[Any]]:

@@ -144,10 +144,8 @@ class Ledger:
         """The record first made under an idempotency key."""
         return self._first(_READ.where(RECORDS.c.idempotency_key == key))
 
-    def records(
-        self, kind: str | None = None, product: str | None = None, about: str | None = None
-    ) -> Iterator[Record]:
-        """Records in order, streamed; of one kind and product, and `about` one subject, where given.
+    def records(self, kind: str | None = None, product: str | None = None) -> Iterator[Record]:
+        """Records in order, streamed; of one kind and product where given.
 
         Those of customers who were erased are left out: there is nothing in them to read.
         """
@@ -156,8 +154,6 @@ class Ledger:
             query = query.where(RECORDS.c.kind == kind)
         if product is not None:
             query = query.where(RECORDS.c.product == product)
-        if about is not None:
-            query = query.where(_about(about))
         with self._reading() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 record = self._record(row)
@@ -185,6 +181,12 @@ class Ledger:
         with self._engine.connect() as connection:
             store.settle(connection)  # SQLite's log still holds the page as it was
         return int(sealed)
+
+    def about(self, subjects: Sequence[str]) -> list[Record]:
+        """Every record about one of `subjects`, in order."""
+        query = _READ.where(_about(*subjects)).order_by(RECORDS.c.seq)
+        with self._reading() as connection:
+            return [self._record(row) for row in connection.execute(query)]
 
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the last record."""
@@ -307,9 +309,9 @@ def _key(row: Any, pseudonym: str | None = None) -> CustomerKey:
     return CustomerKey(row.customer, pseudonym or row.pseudonym, row.sealed_key)
 
 
-def _about(subject: str) -> sa.ColumnElement[bool]:
-    pseudonym = sa.select(CUSTOMERS.c.pseudonym).where(CUSTOMERS.c.customer == subject).scalar_subquery()
-    return RECORDS.c.subject.in_((subject, pseudonym))
+def _about(*subjects: str) -> sa.ColumnElement[bool]:
+    pseudonyms = sa.select(CUSTOMERS.c.pseudonym).where(CUSTOMERS.c.customer.in_(subjects))
+    return RECORDS.c.subject.in_(subjects) | RECORDS.c.subject.in_(pseudonyms)
 
 
 def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | None) -> None:

@@ -102,7 +102,7 @@ def _outcome(arguments: Arguments) -> int:
 def _export(arguments: Arguments) -> int:
     from serving.ledger import open_ledger
 
-    found = list(open_ledger(read_settings(arguments)).records(about=arguments.customer))
+    found = open_ledger(read_settings(arguments)).about([arguments.customer])
     for record in found:
         entry = record.entry
         line = {"seq": record.seq, "id": entry.id, "kind": entry.kind, "product": entry.product, "at": entry.at}

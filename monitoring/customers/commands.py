@@ -1,0 +1,201 @@
+"""The subcommands about customers the lender has: review, warn, watchlist, acknowledge, close, indicators."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from configs.console import Arguments, Console, add_command, add_group, add_product, day, read_settings, show, today
+from configs.errors import Refusal
+from configs.settings import Settings, load_product
+from features.commands import add_places, read_tables
+
+
+def add_customers(commands: Any) -> None:
+    """Add customers and its subcommands."""
+    customers = add_group(commands, "customers", "customers the lender has: grades that move, limits, early warning")
+    told = "score a whole book anew: grades and limits that move, notices with reasons"
+    _over_a_book(add_command(customers, "review", _review, told), "the day of the review")
+    told = "look a whole book over for early signs; what is new goes on the watchlist"
+    _over_a_book(add_command(customers, "warn", _warn, told), "the day looked at")
+    _add_watchlist(customers)
+    told = "precision and lead time of each early sign against matured outcomes"
+    indicators = add_command(customers, "indicators", _indicators, told)
+    add_product(indicators)
+    add_places(indicators, told="raw tables, outcomes among them")
+    indicators.add_argument("--now", type=day, metavar="DATE", help="what had matured by then counts (default: today)")
+
+
+def _over_a_book(parser: Any, told: str) -> None:
+    add_product(parser)
+    add_places(parser)
+    parser.add_argument("--as-of", type=day, metavar="DATE", help=f"{told} (default: today)")
+
+
+def _add_watchlist(customers: Any) -> None:
+    listed = add_command(customers, "watchlist", _watchlist, "open warnings, the worst first; exit code 1 if any")
+    add_product(listed)
+    for name, told in (
+        ("acknowledge", "say that somebody takes care of a warning"),
+        ("close", "close a warning, and say whether it had been justified"),
+    ):
+        step = add_command(customers, name, _act, told)
+        add_product(step)
+        step.add_argument("warning", metavar="WARNING", help="its id, as watchlist shows it")
+        step.add_argument("--by", required=True, metavar="NAME", help="who does so, on record")
+        step.add_argument("--reason", required=True, metavar="WHY", help="what was found or agreed, on record")
+        step.set_defaults(act=name, finding=None)
+        if name == "close":
+            step.add_argument("--finding", required=True, choices=("justified", "false_alarm"))
+
+
+def _folder(settings: Settings, product: str) -> Path:
+    return settings.home / "customers" / product
+
+
+def _review(arguments: Arguments) -> int:
+    from features.portfolio import Tally
+    from features.sources import open_source
+    from monitoring.customers import review_report
+    from monitoring.customers.review import review
+    from serving import champion
+    from serving.ledger import Ledger
+    from serving.live import utc_now
+    from serving.score import make_scorer
+
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    ledger = Ledger(settings.stores.ledger)
+    scorer = make_scorer(champion.load_champion(ledger, settings.home, product.name), product)
+    as_of = today() if arguments.as_of is None else arguments.as_of
+    found = review_report.previous_of(ledger, product.name, as_of)
+    record, previous = (None, None) if found is None else found
+    source = open_source(arguments.data, product.reader)
+    tally = Tally(source.told(), settings.data.quarantine_share)
+    console = Console()
+    book = review(
+        scorer, source, as_of, previous, tally, lambda done, of: console.stage(f"{done:,} of {of:,} customers")
+    )
+    _say_set_aside(tally.told())
+    folder = _folder(settings, product.name)
+    kept, entry, told = review_report.keep(book, product, scorer.bundle.version, as_of, record, folder, utc_now())
+    ledger.append([entry])
+    moves, limit = told["moves"], told["limit"]
+    lines = [
+        f"{told['customers']:,} customers, {told['new']:,} new; grades: {moves['up']:,} up, {moves['down']:,} down "
+        f"({moves['without_hysteresis']:,} if every PD were followed)",
+        f"limits {limit['before']:,.0f} -> {limit['after']:,.0f} {product.currency}; {told['changed']:,} notices",
+        f"customers  {kept.parquet}",
+        f"page       {kept.page}",
+    ]
+    show(arguments, {**told, "parquet": kept.parquet, "page": kept.page}, "\n".join(lines))
+    return 0
+
+
+def _warn(arguments: Arguments) -> int:
+    from features.contracts import iso
+    from features.portfolio import Tally
+    from features.sources import open_source
+    from monitoring.customers import warning_report
+    from monitoring.customers.indicators import make_reader
+    from monitoring.customers.warning import look_over
+    from serving import champion
+    from serving.ledger import Ledger
+    from serving.live import utc_now
+    from serving.score import make_scorer
+
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    ledger = Ledger(settings.stores.ledger)
+    reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
+    as_of = today() if arguments.as_of is None else arguments.as_of
+    source = open_source(arguments.data, product.reader)
+    tally, console = Tally(source.told(), settings.data.quarantine_share), Console()
+    looks = list(
+        look_over(reader, source, as_of, tally, lambda done, of: console.stage(f"{done:,} of {of:,} customers"))
+    )
+    _say_set_aside(tally.told())
+    _, values = warning_report.raise_all(reader, looks, ledger, as_of, utc_now())
+    page = warning_report.write(_folder(settings, product.name), f"watchlist-{iso(as_of)}", "warnings.html", values)
+    levels = ", ".join(f"{count:,} {level}" for level, count in values["levels"].items())
+    told = f"{values['hits']:,} hits, {values['new']:,} of them new; open: {levels}\npage       {page}"
+    show(arguments, {**values, "page": page}, told)
+    return 0
+
+
+def _say_set_aside(aside: list[str]) -> None:
+    if aside:
+        how = "`creditloop data check` writes each with its row and reason"
+        print(f"note: bad rows set aside: {'; '.join(aside)}; {how}", file=sys.stderr)
+
+
+def _watchlist(arguments: Arguments) -> int:
+    from monitoring.customers import watchlist
+    from serving.ledger import Ledger
+
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    still = watchlist.open_ones(watchlist.warnings_of(Ledger(settings.stores.ledger), product.name))
+    lines = [
+        f"{one.level:<8} {one.due}  {one.customer_id:<12} {one.indicator:<28} {one.state:<12} {one.owner:<18} {one.id}"
+        for one in still
+    ]
+    told = "\n".join(lines) or "no warning is open"
+    show(arguments, {"warnings": [watchlist.plain(one) for one in still]}, told)
+    return 1 if still else 0
+
+
+def _act(arguments: Arguments) -> int:
+    from monitoring.customers import watchlist
+    from serving.ledger import Ledger
+    from serving.live import utc_now
+
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    made = watchlist.act(
+        Ledger(settings.stores.ledger),
+        product,
+        arguments.warning,
+        arguments.act,
+        arguments.by,
+        arguments.reason,
+        utc_now(),
+        arguments.finding,
+    )
+    told = "recorded" if made.new else "was on record already"
+    show(arguments, {"id": made.entry.id, "new": made.new, **made.body()}, f"{made.entry.id} {told}")
+    return 0
+
+
+def _indicators(arguments: Arguments) -> int:
+    from features import outcome
+    from features.contracts import iso
+    from monitoring.customers import warning_report
+    from monitoring.customers.indicators import make_reader
+    from monitoring.customers.warning import quality
+    from serving import champion
+    from serving.ledger import Ledger
+    from serving.score import make_scorer
+
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    ledger = Ledger(settings.stores.ledger)
+    reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
+    now = today() if arguments.now is None else arguments.now
+    tables = dict(read_tables(arguments.data, product, settings))
+    if "outcomes" not in tables or not len(labels := outcome.matured(tables["outcomes"], product.outcome, now)):
+        raise Refusal(f"no outcome had matured by {iso(now)}: nothing can be held against the indicators yet")
+    values = warning_report.quality_values(reader, labels, quality(reader, tables, labels), now)
+    page = warning_report.write(_folder(settings, product.name), f"indicators-{iso(now)}", "indicators.html", values)
+    lines = [
+        f"{one['name']:<28} {one['hits']:>7,} hits, precision {_percent(one['precision'])} "
+        f"(all: {_percent(values['base_rate'])}), {_percent(one['recall'])} of defaults seen"
+        for one in values["indicators"]
+    ]
+    show(arguments, {**values, "page": page}, "\n".join([*lines, f"page       {page}"]))
+    return 0
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"

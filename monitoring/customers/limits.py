@@ -1,0 +1,64 @@
+"""How a limit moves from one review to the next: in steps, and within what the whole book may draw.
+
+For the same customer before, a larger limit earned never ends as a smaller one; as the policy never lets a higher PD
+earn more, it never ends with more. Pure functions on arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from configs.customers import ReviewRules
+
+Hold = Literal["policy", "margin", "rise", "fall", "person", "portfolio"]
+HOLDS: tuple[Hold, ...] = ("policy", "margin", "rise", "fall", "person", "portfolio")
+_POLICY, _MARGIN, _RISE, _FALL, _PERSON, _PORTFOLIO = range(len(HOLDS))
+NEVER_LIMITED = np.nan  # the limit of a customer who was in no review before
+
+
+def step(
+    earned: np.ndarray, before: np.ndarray, at_once: np.ndarray, referred: np.ndarray, rules: ReviewRules
+) -> tuple[np.ndarray, np.ndarray]:
+    """The limit after this review, whole units of currency, and what held it: the place in HOLDS. (rows,) each.
+
+    `earned` is what the policy grants now, `before` the limit in force, NEVER_LIMITED without one. A limit that would
+    hardly change stays. Where `at_once` a fall is not spread over reviews, and where `referred` no limit rises without
+    a person. From a limit of 0, as without one, what is earned is granted whole.
+    """
+    fresh = np.isnan(before) | (before <= 0)
+    may = np.minimum(earned, np.where(referred & ~np.isnan(before), before, np.inf))
+    near = ~fresh & ~(at_once & (may < before)) & (np.abs(may - before) < rules.limit_margin * before)
+    highest = np.where(fresh, np.inf, np.floor(before * (1 + rules.limit_rise)))
+    lowest = np.where(fresh | at_once, 0.0, np.floor(before * (1 - rules.limit_fall)))
+    limit = np.where(near, before, np.clip(may, lowest, highest))
+    causes = [near & (may != before), limit > may, limit < may, may < earned]
+    held = np.select(causes, [_MARGIN, _FALL, _RISE, _PERSON], _POLICY)
+    return limit, held.astype(np.int8)
+
+
+def within_portfolio(
+    limit: np.ndarray, drawn: np.ndarray, default_probability: np.ndarray, cap: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The limits that a book may grant so that drawn amounts and free limits stay below `cap`; which ones it cut.
+
+    What is drawn cannot be called back, so exposure, the larger of limit and drawn amount, exceeds the cap by no more
+    than what is drawn already does. Free limits go to the lowest PD first: the same money then earns the least loss.
+    Of equal PDs the first row comes first. `drawn` below 0 or missing counts as nothing.
+    """
+    drawn = np.maximum(np.nan_to_num(drawn, nan=0.0), 0.0)
+    free = np.maximum(limit - drawn, 0.0)
+    room = max(cap - float(drawn.sum()), 0.0)
+    order = np.argsort(default_probability, kind="stable")
+    taken = np.cumsum(free[order])
+    granted = np.empty_like(free)
+    granted[order] = np.clip(room - (taken - free[order]), 0.0, free[order])
+    short = granted < free
+    cut = np.where(short, np.floor(np.minimum(limit, drawn) + granted), limit)
+    return cut, short
+
+
+def exposure(limit: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """What can be owed: the limit, or what is drawn where that is more. (rows,)."""
+    return np.maximum(limit, np.maximum(np.nan_to_num(drawn, nan=0.0), 0.0))
