@@ -21,7 +21,7 @@ import pytest
 import creditloop
 from configs.settings import load_settings
 from features import faults
-from serving.ledger import Entry, Ledger
+from serving.ledger import Entry, Ledger, open_ledger
 from training.signature import sign, signing_key
 
 NAME = "consumer_platform"
@@ -308,6 +308,18 @@ def test_a_key_is_listed_and_revoked(tmp_path: Path) -> None:
     (row,) = run(tmp_path, "keys", "list", "--json").json["keys"]
     assert run(tmp_path, "keys", "revoke", row["id"]).code == 0
     assert run(tmp_path, "keys", "list", "--json").json["keys"] == []
+
+
+def test_what_is_on_record_about_a_customer_is_exported_and_erased(tmp_path: Path) -> None:
+    with contextlib.closing(open_ledger(load_settings(tmp_path))) as ledger:
+        ledger.append([Entry("d1", "decision", NAME, "Ada", "2026-01-31", b'{"limit":1}', personal=True)])
+    told = json.loads(run(tmp_path, "decisions", "export", "Ada").out)
+    assert (told["id"], told["body"]) == ("d1", {"limit": 1})
+    erased = run(tmp_path, "decisions", "erase", "Ada", "--by", "the officer", "--reason", "a wish", "--json")
+    assert (erased.code, erased.json["records"]) == (0, 1)
+    assert run(tmp_path, "decisions", "export", "Ada").code == 1
+    assert run(tmp_path, "decisions", "erase", "Ada", "--by", "x", "--reason", "y").code == 2
+    assert run(tmp_path, "decisions", "verify").code == 0
 
 
 def test_an_outcome_is_recorded_once(tmp_path: Path) -> None:
