@@ -16,13 +16,14 @@ from serving.ledger import Ledger
 from serving.outcomes import KIND
 
 Source = Literal["ledger", "table", "both"]
-Reason = Literal["repeated", "contradiction", "future", "unknown", "before"]
+Reason = Literal["repeated", "contradiction", "future", "unknown", "before", "erased"]
 REASONS: dict[Reason, str] = {
     "repeated": "says again what is used already",
     "contradiction": "default and no default are both told of it; nobody has corrected either",
     "future": "tells of a day after it was told, or after it was read",
     "unknown": "nobody was asked about this customer and day",
     "before": "tells of a day before the question",
+    "erased": "the customer was erased",
 }
 
 
@@ -79,19 +80,22 @@ def recorded(ledger: Ledger, product: str, read_on: int) -> Recorded:
 
     `record_outcome` refuses what is unsound; whoever else writes into the ledger may not.
     """
-    decisions = {record.entry.id: _asked(record.entry.body) for record in ledger.records("decision", product)}
+    decisions = {
+        record.entry.id: None if record.erased else _asked(record.entry.body)
+        for record in ledger.records("decision", product)
+    }
     claims, aside = [], []
     for record in ledger.records(KIND, product):
         said = msgspec.json.decode(record.entry.body, type=_Told)
-        asked = decisions.get(said.decision_id)
+        asked, there = decisions.get(said.decision_id), said.decision_id in decisions
         told, on = to_day(dt.datetime.fromisoformat(record.entry.at).date()), to_day(said.on)
-        reason = _unsound(asked, on, told, read_on)
+        reason: Reason | None = "erased" if there and asked is None else _unsound(asked, on, told, read_on)
         customer, as_of = asked or ("", int(NEVER))
         if reason is None:
             claims.append(Claim(record.entry.id, said.decision_id, customer, as_of, said.defaulted, on, told))
         else:
             aside.append(SetAside("ledger", reason, record.entry.id, customer, as_of))
-    return Recorded(tuple(claims), frozenset(decisions.values()), tuple(aside))
+    return Recorded(tuple(claims), frozenset(filter(None, decisions.values())), tuple(aside))
 
 
 def _asked(body: bytes) -> tuple[str, int]:

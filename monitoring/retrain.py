@@ -8,12 +8,12 @@ from dataclasses import asdict
 
 import numpy as np
 
+from configs.lock import only_one
 from configs.settings import Product, Settings, Training
 from features import matrix, outcome
 from features.contracts import Columns, iso, to_day
 from features.outcome import Labels
 from monitoring import grounds, restated
-from monitoring.turns import only_one
 from monitoring.worth import Worth, compare, decided, policy_reads, yearly_volume
 from serving import champion
 from serving.ledger import Entry, Ledger, canonical
@@ -41,7 +41,9 @@ def retrain(
     rows. Raises Refusal where the verdict calls for nothing or for a repair of the data, within the cooldown, where
     the same data were used before, where outcomes were restated in numbers, or where another retraining is running.
     """
-    with only_one(settings.home, KIND, product.name):
+    with only_one(
+        settings.home / f"retraining-{product.name}.lock", f"{product.name}: a retraining is running already"
+    ):
         called_by, remedy = grounds.called_by(ledger, product.name, anyway)
         current = champion.load_champion(ledger, settings.home, product.name)
         grounds.require_cooled_down(ledger, product.name, now, settings.retraining.cooldown_days, anyway)

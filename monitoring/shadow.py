@@ -86,7 +86,7 @@ def follow(ledger: Ledger, model: str, shadow: Scorer, since: int, at: str) -> i
     waiting = [
         record
         for record in ledger.records("decision", product)
-        if record.seq > seen and record.body()["answer"]["model"] == model
+        if record.seq > seen and not record.erased and record.body()["answer"]["model"] == model
     ]
     for first in range(0, len(waiting), _BATCH):
         taken = waiting[first : first + _BATCH]
@@ -123,7 +123,7 @@ def compare(ledger: Ledger, product: str, model: str, shadow: str) -> Compared |
     pairs = [
         (record.entry.at, record.body()["answer"], answers[record.entry.id])
         for record in ledger.records("decision", product)
-        if record.entry.id in answers
+        if record.entry.id in answers and not record.erased
     ]
     if not pairs:
         return None

@@ -28,9 +28,9 @@ NAME = "consumer_platform"
 HOLD = """
 import pathlib, sys, time
 from configs.errors import Refusal
-from monitoring.turns import only_one
+from configs.lock import only_one
 try:
-    with only_one(pathlib.Path(sys.argv[1]), "retraining", "consumer_platform"):
+    with only_one(pathlib.Path(sys.argv[1]) / "retraining-consumer_platform.lock", "a retraining is running already"):
         print("held", flush=True)
         sys.stdin.read()
 except Refusal as no:
@@ -139,7 +139,7 @@ def test_of_four_processes_at_once_one_runs_and_the_others_say_so(tmp_path: Path
         told.append(process.stdout.readline())
     for process in racers:
         process.communicate("", timeout=30)
-    assert sorted(told) == [f"{NAME}: a retraining is running already\n"] * 3 + ["held\n"]
+    assert sorted(told) == ["a retraining is running already\n"] * 3 + ["held\n"]
 
 
 def test_a_killed_retraining_frees_the_way(ask, holder) -> None:
