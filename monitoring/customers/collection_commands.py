@@ -39,14 +39,15 @@ def add_collections(customers: Any) -> None:
 
 def _collections(arguments: Arguments) -> int:
     from features.contracts import iso
-    from monitoring.customers import contacts, overdue, pages
+    from monitoring.customers import contacts, overdue, pages, review_report
     from serving.ledger import Ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     as_of = today() if arguments.as_of is None else arguments.as_of
-    steps = contacts.steps_of(Ledger(settings.stores.ledger), product.name)
-    values = overdue.overview(product, read_tables(arguments.data, product, settings), steps, as_of)
+    ledger = Ledger(settings.stores.ledger)
+    steps, known = contacts.steps_of(ledger, product.name), review_report.latest_pds(ledger, product.name, as_of)
+    values = overdue.overview(product, read_tables(arguments.data, product, settings), steps, known, as_of)
     path = settings.home / "customers" / product.name / f"collections-{iso(as_of)}.html"
     page = pages.write(path, "collections.html", values)
     lines = [f"{name:<8} {value:>18,.2f}" for name, value in zip(values["buckets"], values["amounts"][-1], strict=True)]

@@ -22,8 +22,17 @@ SHOWN = 60
 _VINTAGE_MONTHS = 4
 
 
-def overview(product: Product, tables: Mapping[str, Columns], steps: Sequence[Step], as_of: int) -> dict[str, Any]:
-    """What the collections page says, as plain values; amounts in the product's currency."""
+def overview(
+    product: Product,
+    tables: Mapping[str, Columns],
+    steps: Sequence[Step],
+    default_probability: Mapping[str, float],
+    as_of: int,
+) -> dict[str, Any]:
+    """What the collections page says, as plain values; amounts in the product's currency.
+
+    `default_probability` holds the PD of customers that a review scored.
+    """
     rules = product.customers.collections
     days = _month_days(as_of, rules.months)
     books = [ageing.open_items(tables, day) for day in days]
@@ -55,7 +64,7 @@ def overview(product: Product, tables: Mapping[str, Columns], steps: Sequence[St
         "chance_of_loss": loss.tolist(),
         "vintages": vintages(tables["invoices"], as_of, rules) if "invoices" in tables else [],
         "promises": dict(Counter(promise.state for promise in promised)),
-        "queue": queue(books[-1], steps, loss, product, as_of),
+        "queue": queue(books[-1], steps, loss, default_probability, product, as_of),
         "shown": SHOWN,
     }
 
@@ -67,10 +76,16 @@ def _month_days(as_of: int, months: int) -> list[int]:
 
 
 def queue(
-    items: Items, steps: Sequence[Step], chance: np.ndarray, product: Product, as_of: int
+    items: Items,
+    steps: Sequence[Step],
+    chance: np.ndarray,
+    default_probability: Mapping[str, float],
+    product: Product,
+    as_of: int,
 ) -> list[dict[str, Any]]:
     """Overdue customers by value at risk, largest first: sum of amount x chance of loss x LGD, less the contact's cost.
 
+    The chance is that of the bucket to roll to the end, or the customer's PD where that is larger.
     Disputed items are owed but not collected. Who is on hold, has promised, or was contacted enough stays in the list
     with the reason, after those who may be called.
     """
@@ -81,7 +96,9 @@ def queue(
     owed = np.bincount(place, items.amount, len(ids))
     overdue = np.bincount(place, items.amount * (late & ~items.disputed), len(ids))
     disputed = np.bincount(place, items.amount * (late & items.disputed), len(ids))
-    risk = np.bincount(place, items.amount * chance[bucket] * ~items.disputed, len(ids))
+    known = np.array([default_probability.get(one, 0.0) for one in ids.tolist()])
+    likely = np.maximum(chance[bucket], known[place])
+    risk = np.bincount(place, items.amount * likely * ~items.disputed, len(ids))
     worst = np.zeros(len(ids), np.int64)
     np.maximum.at(worst, place, items.days_past_due)
     own: dict[str, list[Step]] = defaultdict(list)

@@ -41,11 +41,11 @@ def product(shipped: Callable[[str], Product]) -> Product:
     return shipped("trade_credit")
 
 
-def queue(product: Product, steps: list[Step]) -> list[dict[str, Any]]:
+def queue(product: Product, steps: list[Step], **pds: float) -> list[dict[str, Any]]:
     ids = np.array(["a", "a", "b", "c", "d"], object)
     amounts, days = np.array([1000.0, 500.0, 4000.0, 9000.0, 9000.0]), np.array([40, 0, 10, 40, 0])
     items = Items(ids, np.arange(5).astype(object), amounts, days, np.array([False, False, False, True, False]))
-    return overdue.queue(items, steps, np.array([0.0, 0.1, 0.5, 0.8, 1.0]), product, DAY)
+    return overdue.queue(items, steps, np.array([0.0, 0.1, 0.5, 0.8, 1.0]), pds, product, DAY)
 
 
 def test_value_at_risk_ranks_and_disputed_or_current_money_is_not_called(product: Product) -> None:
@@ -54,6 +54,12 @@ def test_value_at_risk_ranks_and_disputed_or_current_money_is_not_called(product
     assert rows[0]["value_at_risk"] == pytest.approx(1000 * 0.5 * 0.45 - 25)
     assert rows[1]["value_at_risk"] == pytest.approx(4000 * 0.1 * 0.45 - 25)
     assert rows[2]["held"] == "all that is late is disputed"
+
+
+def test_the_pd_counts_where_it_is_larger_than_the_roll(product: Product) -> None:
+    rows = queue(product, [], a=0.3, b=0.05)
+    assert rows[0]["value_at_risk"] == pytest.approx((1000 * 0.5 + 500 * 0.3) * 0.45 - 25)
+    assert rows[1]["value_at_risk"] == pytest.approx(4000 * 0.1 * 0.45 - 25)
 
 
 def test_who_has_promised_comes_after_those_to_call(product: Product) -> None:
@@ -126,7 +132,7 @@ def test_a_promise_is_kept_broken_or_open_by_what_was_paid(product: Product) -> 
 def overview(product: Product) -> dict[str, Any]:
     portfolio = simulate(Scenario(150, 3, months=14, companies=True))
     tables = load.check_tables(portfolio.tables, product, "simulation")
-    return overdue.overview(product, tables, [], to_day(portfolio.month_ends[-1].date()))
+    return overdue.overview(product, tables, [], {}, to_day(portfolio.month_ends[-1].date()))
 
 
 def test_every_euro_of_a_book_is_in_one_bucket_of_every_month(overview: dict[str, Any]) -> None:
