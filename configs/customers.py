@@ -6,16 +6,18 @@ the digest of an older policy stays as it was.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from configs.frozen import Count, Frozen, Positive, Share
+from configs.frozen import Count, Frozen, NotNegative, Positive, Share
 
 Comparison = Literal["<", "<=", ">", ">="]
 Level = Literal["watch", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("watch", "high", "critical")
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+NotNegativeDays = Annotated[int, Field(ge=0)]
 _Said = Annotated[str, Field(min_length=1)]
 
 
@@ -97,6 +99,28 @@ class Indicator(Frozen):
         return self
 
 
+class CollectionRules(Frozen):
+    """How overdue amounts are aged, followed and collected.
+
+    `buckets` are the highest days past due of each bucket but the last. Roll rates rest on the last `months`; the
+    chance to end in the last bucket looks `horizon_months` ahead. A contact costs `contact_cost`, and no customer is
+    contacted more than `contacts` times in `contact_days`.
+    """
+
+    buckets: Annotated[tuple[NotNegativeDays, ...], Field(strict=False, min_length=2)] = (0, 30, 60, 90)
+    months: Annotated[int, Field(ge=2)] = 12
+    horizon_months: Count = 6
+    contact_cost: NotNegative = 25.0
+    contacts: Count = 3
+    contact_days: Count = 7
+
+    @model_validator(mode="after")
+    def _buckets_rise_from_current(self) -> CollectionRules:
+        if self.buckets[0] != 0 or any(later <= earlier for earlier, later in pairwise(self.buckets)):
+            raise ValueError(f"buckets {list(self.buckets)} must begin with 0, what is not past due, and rise")
+        return self
+
+
 class CustomerRules(Frozen):
     """What a product says of the customers it has.
 
@@ -106,6 +130,7 @@ class CustomerRules(Frozen):
     review: ReviewRules = ReviewRules()
     warnings: Annotated[tuple[Indicator, ...], Field(strict=False)] = ()
     four_eyes_from: Level = "critical"
+    collections: CollectionRules = CollectionRules()
 
 
 def customer_problems(rules: CustomerRules, grades: tuple[str, ...]) -> list[str]:

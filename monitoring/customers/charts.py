@@ -80,11 +80,18 @@ def _scale(area: _Area, top: float, unit: str, percent: bool) -> str:
     drawn = ""
     for share in (0.0, 0.5, 1.0):
         y = above + tall * (1 - share)
-        told = f"{top * share:.3g}" if top < 1000 else f"{top * share:,.0f}"
-        told = f"{100 * top * share:.3g} %" if percent else told
+        told = f"{100 * top * share:.3g} %" if percent else _short(top * share)
         drawn += f'<line x1="{left}" x2="{left + wide}" y1="{y}" y2="{y}" stroke="var(--line)"/>'
         drawn += f'<text x="{left - 5}" y="{y + 4}" text-anchor="end">{told}</text>'
     return drawn + (f'<text x="{left}" y="{above + tall + 36}">{escape(unit)}</text>' if unit else "")
+
+
+def _short(value: float) -> str:
+    """2500000 as 2.5 M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"
 
 
 def _ticks(labels: Sequence[str], area: _Area, shift: float = 0.0) -> str:

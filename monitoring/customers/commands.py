@@ -10,6 +10,7 @@ from configs.console import Arguments, Console, add_command, add_group, add_prod
 from configs.errors import Refusal
 from configs.settings import Settings, load_product
 from features.commands import add_places, read_tables
+from monitoring.customers.collection_commands import add_collections
 
 
 def add_customers(commands: Any) -> None:
@@ -20,6 +21,7 @@ def add_customers(commands: Any) -> None:
     told = "look a whole book over for early signs; what is new goes on the watchlist"
     _over_a_book(add_command(customers, "warn", _warn, told), "the day looked at")
     _add_watchlist(customers)
+    add_collections(customers)
     told = "precision and lead time of each early sign against matured outcomes"
     indicators = add_command(customers, "indicators", _indicators, told)
     add_product(indicators)

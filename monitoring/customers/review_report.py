@@ -13,6 +13,7 @@ import numpy as np
 from configs.errors import DataError, InputError
 from configs.settings import Product
 from features.contracts import iso, to_day
+from features.parquet import read_parquet
 from monitoring.customers import limits, migration, pages, reviewed
 from monitoring.customers.limits import HOLDS
 from monitoring.customers.migration import CAUSES, NEW
@@ -39,6 +40,15 @@ def previous_of(ledger: Ledger, product: str, as_of: int) -> tuple[Record, Previ
         if _day(record) < as_of and (found is None or _day(record) >= _day(found)):
             found = record
     return None if found is None else (found, Previous(_day(found), file_of(found)))
+
+
+def latest_pds(ledger: Ledger, product: str, as_of: int) -> dict[str, float]:
+    """The PD of every customer in the last review up to `as_of`; of nobody without one."""
+    found = previous_of(ledger, product, as_of + 1)
+    if found is None:
+        return {}
+    frame = read_parquet(found[1].path)
+    return dict(zip(frame["customer_id"].astype(str), frame["default_probability"].tolist(), strict=True))
 
 
 def file_of(record: Record) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.customers import ReviewRules
@@ -51,6 +51,7 @@ def test_a_limit_that_must_fall_falls_however_little() -> None:
     assert stepped(999, 1000, at_once=True) == (999, "policy")
 
 
+@settings(deadline=None)
 @given(st.lists(MONEY, min_size=2), st.one_of(st.just(np.nan), MONEY), st.booleans())
 def test_a_larger_limit_earned_never_ends_as_a_smaller_one(earned: list[float], before: float, at_once: bool) -> None:
     rows = np.sort(earned)
@@ -65,6 +66,7 @@ def test_a_larger_limit_earned_never_ends_as_a_smaller_one(earned: list[float], 
 BOOKS = st.lists(st.tuples(MONEY, MONEY, st.floats(0.001, 0.9)), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(BOOKS, st.integers(0, 100_000))
 def test_exposure_exceeds_the_cap_by_no_more_than_what_was_drawn(
     book: list[tuple[float, float, float]], cap: int
@@ -76,6 +78,7 @@ def test_exposure_exceeds_the_cap_by_no_more_than_what_was_drawn(
     assert (after >= 0).all()
 
 
+@settings(deadline=None)
 @given(BOOKS)
 def test_a_cap_that_is_not_reached_cuts_nothing(book: list[tuple[float, float, float]]) -> None:
     limit, drawn, pd = (np.array(column) for column in zip(*book, strict=True))
@@ -84,6 +87,7 @@ def test_a_cap_that_is_not_reached_cuts_nothing(book: list[tuple[float, float, f
     assert not cut.any()
 
 
+@settings(deadline=None)
 @given(BOOKS, st.integers(0, 100_000), st.floats(0.001, 0.9))
 def test_under_a_cap_a_higher_pd_of_the_same_customer_never_earns_a_higher_limit(
     book: list[tuple[float, float, float]], cap: int, higher: float

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.customers import ReviewRules
@@ -70,6 +70,7 @@ def test_a_trigger_that_comes_and_goes_does_not_make_a_grade_flap() -> None:
     assert reviewed([0.005] * 8, start=0, forced=[3, NEW] * 4)[0] == [3] * 8
 
 
+@settings(deadline=None)
 @given(st.sampled_from(range(4)), st.lists(st.floats(-0.99, 0.99), min_size=1, max_size=40))
 def test_within_the_margin_of_an_edge_moves_lie_as_far_apart_as_their_reviews(edge: int, tremor: list[float]) -> None:
     pds = [float(UPPER[edge]) * (1 + 0.2 * share) for share in tremor]
@@ -81,6 +82,7 @@ def test_within_the_margin_of_an_edge_moves_lie_as_far_apart_as_their_reviews(ed
         assert later - earlier >= needed
 
 
+@settings(deadline=None)
 @given(st.integers(NEW, 4), st.integers(-4, 4), st.integers(0, 3), st.integers(NEW, 4), st.lists(PDS, min_size=2))
 def test_for_the_same_customer_before_a_higher_pd_never_gives_a_better_grade(
     grade: int, beyond: int, held: int, forced: int, pds: list[float]
@@ -92,6 +94,7 @@ def test_for_the_same_customer_before_a_higher_pd_never_gives_a_better_grade(
     assert (np.diff(after.grade) >= 0).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(PDS, st.integers(NEW, 4)), min_size=1, max_size=30))
 def test_a_cause_is_named_exactly_where_the_grade_moved(rows: list[tuple[float, int]]) -> None:
     values, grades = np.array([row[0] for row in rows]), np.array([row[1] for row in rows], np.int8)

@@ -1,0 +1,110 @@
+"""What was done about an overdue customer, in the ledger: contacts, promises to pay, disputes that hold collection."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from configs.customers import CollectionRules
+from configs.errors import InputError, Refusal
+from features.contracts import EPOCH, Columns, to_day
+from serving.ledger import Entry, Ledger, Record, canonical
+
+KIND = "collection"
+What = Literal["contact", "promise", "hold", "release"]
+WHAT: tuple[What, ...] = get_args(What)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step with a customer on the day `on`; a promise has an amount and the day it is due."""
+
+    customer_id: str
+    what: What
+    by: str
+    note: str
+    on: str
+    amount: float | None = None
+    due: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A promise to pay, and what became of it by the day asked: kept, broken or open."""
+
+    step: Step
+    paid: float
+    state: Literal["kept", "broken", "open"]
+
+
+def record(ledger: Ledger, product: str, step: Step, rules: CollectionRules, at: str) -> Record:
+    """Put a step on record; the same again gives the first record.
+
+    Raises InputError without name or note, or for a promise without amount and day; Refusal where the customer was
+    contacted as often as may be, or a dispute holds what is not a release.
+    """
+    if not step.by.strip() or not step.note.strip():
+        raise InputError("a name and a note go on record: neither may be empty")
+    if (step.what == "promise") != (step.amount is not None and step.due is not None):
+        raise InputError("a promise, and only a promise, has an amount above 0 and the day it is due")
+    if step.amount is not None and (step.amount <= 0 or (step.due or "") < step.on):
+        raise InputError(
+            f"a promise of {step.amount:g} by {step.due}: expected an amount above 0, due {step.on} or later"
+        )
+    values = {name: getattr(step, name) for name in Step.__slots__}
+    key = f"collection-{hashlib.sha256(canonical([product, values])).hexdigest()[:32]}"
+    if (found := ledger.by_key(key)) is not None:
+        return Record(found.seq, found.entry, found.hash, new=False)
+    reason = held(steps_of(ledger, product, step.customer_id), dt.date.fromisoformat(step.on), rules)
+    if reason is not None and step.what == "contact":
+        raise Refusal(f"{step.customer_id} is not contacted: {reason}")
+    (made,) = ledger.append([Entry(key, KIND, product, step.customer_id, at, canonical(values), key)])
+    return made
+
+
+def steps_of(ledger: Ledger, product: str, customer_id: str | None = None) -> list[Step]:
+    """The steps of a product in order, of one customer where named."""
+    records = ledger.records(KIND, product) if customer_id is None else ledger.about([customer_id])
+    return [Step(**one.body()) for one in records if (one.entry.kind, one.entry.product) == (KIND, product)]
+
+
+def held(steps: Iterable[Step], day: dt.date, rules: CollectionRules) -> str | None:
+    """Why a customer is left alone on `day`: a dispute, a promise still open, or contacts enough; None: nothing."""
+    known = [step for step in steps if step.on <= day.isoformat()]
+    holds = [step for step in known if step.what in ("hold", "release")]
+    if holds and holds[-1].what == "hold":
+        return f"on hold since {holds[-1].on}: {holds[-1].note}"
+    due = [step.due for step in known if step.what == "promise" and (step.due or "") >= day.isoformat()]
+    if due:
+        return f"promised to pay by {max(date for date in due if date)}"
+    since = (day - dt.timedelta(rules.contact_days)).isoformat()
+    contacts = sum(step.what == "contact" and step.on > since for step in known)
+    if contacts >= rules.contacts:
+        return f"{contacts} contacts in {rules.contact_days} days, {rules.contacts} are allowed"
+    return None
+
+
+def promises(steps: Iterable[Step], tables: Mapping[str, Columns], as_of: int) -> list[Promise]:
+    """Every promise by `as_of`, and whether as much was paid from the day it was made to the day it was due."""
+    day = dt.date.fromordinal(as_of + EPOCH).isoformat()
+    made = [step for step in steps if step.what == "promise" and step.on <= day]
+    return [_judged(step, tables, as_of) for step in made]
+
+
+def _judged(step: Step, tables: Mapping[str, Columns], as_of: int) -> Promise:
+    first, due = to_day(dt.date.fromisoformat(step.on)), to_day(dt.date.fromisoformat(step.due or step.on))
+    until = min(due, as_of)
+    name, when, amount = (
+        ("invoices", "paid", "amount") if "invoices" in tables else ("statements", "month", "amount_paid")
+    )
+    table: Any = tables[name]
+    own = table["customer_id"].says(step.customer_id) & (table[when] >= first) & (table[when] <= until)
+    paid = float(np.nansum(table[amount][own]))
+    if paid >= (step.amount or 0.0):
+        return Promise(step, paid, "kept")
+    return Promise(step, paid, "broken" if due < as_of else "open")
