@@ -165,6 +165,13 @@ class Serving(Frozen):
     checkpoint_seconds: Positive
     language: Literal["en", "zh"]
     reasons: Annotated[int, Field(ge=1, le=4)]
+    queue: Count
+    deadline_seconds: Positive
+    requests_per_second: Annotated[float, Field(ge=0)]
+    burst: Count
+    batch_limit: Count
+    batch_body_limit_kilobytes: Count
+    sources: Mapping[str, Annotated[tuple[str, ...], Field(strict=False, min_length=1)]]
 
 
 class Monitoring(Frozen):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
 from configs.errors import DataError, listed
-from features.check import row_breaches, told
-from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, to_day, with_known_time
+from features.check import Breach, row_breaches, told
+from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, iso, to_day, with_known_time
+
+
+class RecordsError(DataError):
+    """Records of a request break their contract; `fields` are (JSON pointer into the request, what is wrong there)."""
+
+    def __init__(self, told: str, fields: Sequence[tuple[str, str]]) -> None:
+        super().__init__(told)
+        self.fields = tuple(fields)
 
 
 def record_type(table: Table) -> type[msgspec.Struct]:
@@ -59,8 +67,14 @@ def columns_of_records(table: Table, records: Sequence[msgspec.Struct], customer
     columns = with_known_time(table, columns)
     breaches = row_breaches(table, columns)
     if breaches:
-        raise DataError(listed(f"records.{table.name}", told(breaches)))
+        at_fault = [(_pointer(table, breach), breach.sentence()) for breach in breaches]
+        raise RecordsError(listed(f"records.{table.name}", told(breaches)), at_fault)
     return columns
+
+
+def _pointer(table: Table, breach: Breach) -> str:
+    row = f"#/records/{table.name}/{breach.rows[0]}"
+    return f"{row}/{breach.column}" if breach.column else row
 
 
 def _column_of(column: Column, values: tuple[Any, ...]) -> np.ndarray | Text:
@@ -69,3 +83,38 @@ def _column_of(column: Column, values: tuple[Any, ...]) -> np.ndarray | Text:
     if column.kind == "date":
         return np.array([NEVER if value is None else to_day(value) for value in values], np.int32)
     return Text.of(values)
+
+
+def joined(table: Table, parts: Sequence[Columns]) -> Columns:
+    """Columns of several requests as one table, in order; no two may be about the same customer id."""
+    columns: Columns = {}
+    for name in table.all_columns():
+        values = [part[name] for part in parts]
+        columns[name] = _joined_text(values) if isinstance(values[0], Text) else np.concatenate(values)
+    return columns
+
+
+def _joined_text(parts: Sequence[Text]) -> Text:
+    places: dict[str, int] = {}
+    codes = []
+    for part in parts:
+        into = np.array([*(places.setdefault(value, len(places)) for value in part.values), -1], np.int32)
+        codes.append(into[part.codes])
+    values = np.empty(len(places), object)
+    values[:] = list(places)
+    return Text(np.concatenate(codes), values)
+
+
+def rows_of(table: Table, columns: Columns) -> list[Mapping[str, Any]]:
+    """The rows of a checked table as a request would hold them: what is missing is null, dates are ISO, no customer."""
+    named = {name: column for name, column in table.all_columns().items() if name != "customer_id"}
+    values = [_json_values(column, columns[name]) for name, column in named.items()]
+    return [dict(zip(named, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _json_values(column: Column, values: Any) -> list[Any]:
+    if column.kind == "number":
+        return [None if value != value else value for value in values.tolist()]
+    if column.kind == "date":
+        return [None if day == NEVER else iso(day) for day in values.tolist()]
+    return [text or None for text in values.to_objects().tolist()]

@@ -12,8 +12,14 @@ import msgspec
 
 from configs.errors import ConfigError, InputError, nearest
 
-Role = Literal["score", "read", "admin"]
-MAY = {"score": {"score", "read"}, "read": {"read"}, "admin": {"score", "read", "admin"}}
+Role = Literal["score", "read", "outcome", "override", "admin"]
+MAY: dict[Role, frozenset[Role]] = {
+    "score": frozenset({"score", "read"}),
+    "read": frozenset({"read"}),
+    "outcome": frozenset({"outcome"}),  # outcomes teach the next model: not the business of who asks for decisions
+    "override": frozenset({"override", "read"}),
+    "admin": frozenset(get_args(Role)),
+}
 _ID = 8
 
 

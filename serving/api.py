@@ -1,34 +1,40 @@
-"""The words of the HTTP interface: what a request may say, what an answer says, and what an error says."""
+"""The words of the HTTP interface: what a request may say and what an answer says (errors: problems.py)."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from configs.settings import Decision
 from serving.knock_outs import KnockedOut
 from serving.price import Price
+from serving.problems import Problem
 from serving.reasons import Reason
 
-_REFERENCE = "#/components/schemas/"
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]  # PostgreSQL holds no NUL
 
 
 class DecideRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One question: may this customer have credit, how much, on what terms? `records` are the raw tables' rows.
+    """One question: may this customer have credit, how much, on what terms?
 
+    `records` are the raw tables' rows; left out, they are read from the source the service has for the product.
     `group_exposure` is the credit that connected customers have already: it takes from the appetite for this one.
     """
 
     customer_id: _Text
-    records: msgspec.Raw
+    records: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     product: _Text | None = None
     as_of: dt.date | None = None
     requested_amount: Annotated[float, msgspec.Meta(ge=0)] | None = None
     group_exposure: Annotated[float, msgspec.Meta(ge=0)] | None = None
     idempotency_key: _Text | None = None
     language: Literal["en", "zh"] | None = None
+
+    def has_records(self) -> bool:
+        """Whether it brings the records itself; null is no way to leave them out."""
+        return bool(memoryview(self.records))
 
 
 class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,98 +65,108 @@ class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     knock_outs: tuple[KnockedOut, ...] = ()
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error in the form of RFC 9457."""
+class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of one question of a batch: the status it would have had alone, its answer or its problem."""
 
-    type: str = "about:blank"
-    title: str
     status: int
+    answer: DecisionAnswer | None = None
+    problem: Problem | None = None
+
+
+class ReplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded decision made again: whether every bit is equal, and if not, which fields of the answer differ.
+
+    `detail` says what hindered it where it could not be decided again, or that only the evidence differs.
+    """
+
+    decision_id: str
+    equal: bool
+    differs: tuple[str, ...]
     detail: str
 
 
-def problem(status: int, title: str, detail: str) -> bytes:
-    """The body of an error answer."""
-    return msgspec.json.encode(Problem(title=title, status=status, detail=detail))
+class OutcomeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What became of a decision: whether its customer had defaulted by the day `on`.
+
+    `correction` says why the outcome on record was wrong; without it another one is refused.
+    """
+
+    decision_id: _Text
+    defaulted: bool
+    on: dt.date
+    correction: _Text | None = None
 
 
-def openapi(records: dict[str, type[msgspec.Struct]], version: str) -> dict[str, Any]:
-    """OpenAPI 3.1 of what runs: the hot route with the records of each product served, and the routes beside it."""
-    components = _components((DecideRequest, DecisionAnswer, Problem))
-    for product, rows in records.items():
-        components |= _components((rows,), f"{product}.")
-    request = components["DecideRequest"]
-    request["properties"]["records"] = {
-        "description": "Rows of the raw tables, by table; which tables, by product: " + ", ".join(records),
-        "anyOf": [{"$ref": f"{_REFERENCE}{product}.{rows.__name__}"} for product, rows in records.items()],
-    }
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "creditloop", "version": version},
-        "security": [{"key": []}],
-        "paths": {
-            "/v1/decide": {"post": _operation("Decide about one customer", "DecideRequest", "DecisionAnswer")},
-            "/v1/decisions/{decision_id}": {"get": _lookup()},
-            "/v1/models": {"get": _listing()},
-        },
-        "components": {
-            "schemas": components,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-        },
-    }
+class OutcomeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome on record; `new` is false where this very outcome was there before."""
+
+    outcome_id: str
+    decision_id: str
+    defaulted: bool
+    on: dt.date
+    corrects: str | None
+    new: bool
 
 
-def _components(types: tuple[type[msgspec.Struct], ...], prefix: str = "") -> dict[str, Any]:
-    """The schemas of `types` and what they hold, by name; `prefix` keeps one product's rows from another's."""
-    _, schemas = msgspec.json.schema_components(types, ref_template=f"{_REFERENCE}{prefix}{{name}}")
-    return {f"{prefix}{name}": schema for name, schema in schemas.items()}
+class OverrideRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person decides otherwise: what, under which authority of the policy, who, and why."""
+
+    decision: Decision
+    limit: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    authority: _Text
+    by: _Text
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
-def _json(name: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"{_REFERENCE}{name}"}}}
+class OverrideAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The override on record; `new` is false where this very override was there before."""
+
+    override_id: str
+    decision_id: str
+    decision: Decision
+    limit: float
+    authority: str
+    by: str
+    reason: str
+    new: bool
 
 
-def _errors(*codes: int) -> dict[str, Any]:
-    titles = {
-        400: "Not JSON, or not of this form",
-        401: "No valid key",
-        403: "The key's role may not do this",
-        404: "No such thing",
-        409: "The idempotency key was used for another question",
-        413: "The body is too large",
-        415: "Not application/json",
-        422: "The records break their contract",
-        503: "Not ready, or the decision could not be recorded",
-    }
-    problem_json = {"application/problem+json": {"schema": {"$ref": f"{_REFERENCE}Problem"}}}
-    return {str(code): {"description": titles[code], "content": problem_json} for code in codes}
+class ModelLine(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions that answer for a product, and the AUC of the model on the rows that judged it."""
+
+    product: str
+    model: str
+    policy: str
+    program: str
+    auc: float
 
 
-def _operation(summary: str, request: str, answer: str) -> dict[str, Any]:
-    return {
-        "summary": summary,
-        "requestBody": {"required": True, "content": _json(request)},
-        "responses": {
-            "200": {"description": "Decided and recorded", "content": _json(answer)},
-            **_errors(400, 401, 403, 404, 409, 413, 415, 422, 503),
-        },
-    }
+class GradeLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A grade of the masterscale: PDs below `pd_below` have it unless a better grade takes them; null: all the rest."""
+
+    name: str
+    pd_below: float | None
 
 
-def _lookup() -> dict[str, Any]:
-    identifier = {"name": "decision_id", "in": "path", "required": True, "schema": {"type": "string"}}
-    return {
-        "summary": "A recorded decision",
-        "parameters": [identifier],
-        "responses": {
-            "200": {"description": "The answer given", "content": _json("DecisionAnswer")},
-            **_errors(401, 403, 404),
-        },
-    }
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What answers for a product: versions, since when and by whom, what it reads, its masterscale, its validation.
 
+    `gate_passed` is null where the version says nothing of a gate.
+    """
 
-def _listing() -> dict[str, Any]:
-    answer = {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}}
-    return {
-        "summary": "The model versions that answer",
-        "responses": {"200": {"description": "One for each product", "content": answer}, **_errors(401, 403)},
-    }
+    product: str
+    title: str
+    model: str
+    policy: str
+    program: str
+    promoted_by: str
+    promoted_at: str
+    gate_passed: bool | None
+    explained_by: str
+    tables: tuple[str, ...]
+    features: tuple[str, ...]
+    grades: tuple[GradeLine, ...]
+    auc: float
+    auc_low: float
+    auc_high: float
+    currency: str

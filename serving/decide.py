@@ -9,14 +9,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from configs.errors import DataError
 from configs.settings import Grade
-from features.contracts import to_day
+from features.contracts import Columns, to_day
+from features.records import RecordsError
 from serving import knock_outs
 from serving.api import DecideRequest, DecisionAnswer
 from serving.knock_outs import Applicant
 from serving.ledger import canonical
 from serving.policy import Grant, grant
+from serving.problems import located
 from serving.reasons import Language, principal_reasons
 from serving.score import Scorer, Scores
 
@@ -40,15 +41,17 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return hashlib.sha256(canonical(msgspec.to_builtins(self))).hexdigest()
 
 
-def question_of(request: DecideRequest, today: dt.date, language: Language, reasons: int) -> Question:
-    """The question of a request, `today` and `language` where it does not say."""
+def question_of(
+    request: DecideRequest, today: dt.date, language: Language, reasons: int, stored: Any = None
+) -> Question:
+    """The question of a request, `today`, `language` and the `stored` records where it does not say."""
     return Question(
         customer_id=request.customer_id,
         as_of=request.as_of or today,
         requested_amount=request.requested_amount,
         language=request.language or language,
         reasons=reasons,
-        records=msgspec.json.decode(request.records),
+        records=msgspec.json.decode(request.records) if request.has_records() else stored,
         group_exposure=request.group_exposure,
     )
 
@@ -56,17 +59,28 @@ def question_of(request: DecideRequest, today: dt.date, language: Language, reas
 def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[DecisionAnswer, dict[str, Any]]:
     """The answer, and the evidence that the ledger keeps: features, raw score, contributions.
 
-    Raises DataError where the records break their contract.
+    Raises RecordsError where the records break their contract.
     """
-    as_of = to_day(question.as_of)
+    tables = tables_of(scorer, question, question.customer_id)
+    as_of = np.array([to_day(question.as_of)], np.int32)
+    scores = scorer.score(tables, np.array([question.customer_id], object), as_of)
+    return answered(scorer, question, decision_id, scores, scorer.contributions(scores.values)[0], known=bool(tables))
+
+
+def tables_of(scorer: Scorer, question: Question, customer_id: str) -> dict[str, Columns]:
+    """The records of a question as checked tables about `customer_id`. Raises RecordsError."""
     try:
         records = msgspec.convert(question.records, scorer.records)
     except msgspec.ValidationError as error:
-        raise DataError(f"records: {error}") from None
-    tables = scorer.columns(records, question.customer_id, as_of)
-    scores = scorer.score(tables, np.array([question.customer_id], object), np.array([as_of], np.int32))
-    contributions = scorer.contributions(scores.values)[0]
-    grade, granted = _granted(scorer, question, scores, known=bool(tables))
+        raise RecordsError(f"records: {error}", [located(error, "#/records")]) from None
+    return scorer.columns(records, customer_id, to_day(question.as_of))
+
+
+def answered(
+    scorer: Scorer, question: Question, decision_id: str, scores: Scores, contributions: np.ndarray, known: bool
+) -> tuple[DecisionAnswer, dict[str, Any]]:
+    """What `decide` gives, from the customer's one row of `scores` and its contributions, (features + 1,)."""
+    grade, granted = _granted(scorer, question, scores, known)
     answer = DecisionAnswer(
         decision_id=decision_id,
         product=scorer.product.name,

@@ -3,163 +3,180 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from configs.errors import DataError
-from serving import access
-from serving.api import DecideRequest, openapi, problem
-from serving.ledger import LedgerError
-from serving.live import Live, answer_of
+from serving import access, metrics, problems
+from serving.access import Caller
+from serving.admission import Admission, Bucket
+from serving.call import Call, Reply
+from serving.live import Live
+from serving.openapi import openapi
+from serving.problems import Header, refused, retry_after
+from serving.refusals import read_strictly, refusal_of
+from serving.request import Receive, Request, Scope
+from serving.routes import JSON, ROUTES, Found, Table
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OPEN = {"/livez", "/readyz", "/healthz"}
-_decoder = msgspec.json.Decoder(DecideRequest)
+log = logging.getLogger("creditloop.serving")
+_PROBES = {"/livez", "/readyz", "/healthz"}
+_OF_BENTOML = ("/schema.json", "/assets", "/static_content")
+_PROBLEM = "application/problem+json"
 _encoder = msgspec.json.Encoder()
 
 
-class Answer(Exception):
-    """An answer that ends the request: a status and a body."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is sent; `route` is how it is counted."""
 
-    def __init__(self, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        super().__init__(status)
-        self.status, self.body, self.headers = status, body, headers
-
-
-def _refuse(status: int, title: str, detail: str, *headers: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, problem(status, title, detail), headers)
+    status: int
+    body: bytes
+    media: str = JSON
+    headers: tuple[Header, ...] = ()
+    route: str = "other"
 
 
 class Routes:
-    """ASGI middleware: what is ours is answered here, the rest (probes, metrics, docs page) goes on to BentoML."""
+    """ASGI middleware: what is ours is answered here, the rest (probes, the page of docs) goes on to BentoML."""
 
     def __init__(self, app: Asgi, live: Callable[[], Live | None]) -> None:
         self.app, self.live = app, live
+        self._table = Table(ROUTES)
+        self._admission: Admission | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, refuse, or hand on."""
-        if scope["type"] != "http" or scope["path"] in _OPEN:
+        if scope["type"] != "http" or scope["path"] in _PROBES:
             await self.app(scope, receive, send)
             return
-        try:
-            answer = await self._route(scope, receive)
-        except Answer as early:
-            answer = early
-        except LedgerError as error:
-            answer = _refuse(503, "The ledger does not answer", str(error), (b"retry-after", b"1"))
+        started = time.perf_counter()
+        answer = await self._answer(scope, receive)
         if answer is None:
             await self.app(scope, receive, send)
-        else:
-            await _send(send, answer)
+            return
+        await _send(send, answer)
+        metrics.answered(answer.route, answer.status, time.perf_counter() - started)
 
-    async def _route(self, scope: Scope, receive: Receive) -> Answer | None:
-        live = self.live()
-        if live is None:
-            raise _refuse(503, "Not ready", "the service is starting", (b"retry-after", b"1"))
-        path, method = scope["path"], scope["method"]
-        if path == "/docs.json":
-            records = {name: scorer.records for name, scorer in live.scorers.items()}
-            return Answer(200, _encoder.encode(openapi(records, version("creditloop"))))
-        if path == "/" and method == "GET":
-            return None  # BentoML's page that shows /docs.json
-        headers = dict(scope["headers"])
-        caller = access.caller(live.keys, headers.get(b"authorization", b"").decode("latin-1"))
-        if caller is None:
-            raise _refuse(401, "No valid key", "send Authorization: Bearer KEY", (b"www-authenticate", b"Bearer"))
-        if path == "/v1/decide":
-            _allow(caller, "score")
-            _require_method(method, "POST")
-            return await _decide(live, headers, receive)
-        _allow(caller, "read")
-        if path.startswith("/v1/"):
-            _require_method(method, "GET")
-            return await asyncio.to_thread(_read, live, path)
-        return None if path.startswith(("/metrics", "/schema.json", "/assets", "/static_content")) else _unknown(path)
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer | None:
+        found: Found | None = None
+        try:
+            live = self.live()
+            if live is None:
+                raise refused(problems.NOT_READY, "the service is starting", retry_after(1))
+            path, method = scope["path"], scope["method"]
+            if path == "/docs.json":
+                return _described(live)
+            if path == "/" and method == "GET":
+                return None  # BentoML's page that shows /docs.json
+            headers = dict(scope["headers"])
+            caller = _caller(live, headers)
+            if path == "/metrics" or path.startswith(_OF_BENTOML):
+                _allow(caller, "read")
+                return _Answer(200, metrics.exposition(), metrics.MEDIA_TYPE) if path == "/metrics" else None
+            found = self._table.find(path, method)
+            _allow(caller, found.route.role)
+            return await self._run(found, Request(scope, headers, receive), caller, live)
+        except Exception as error:  # whatever it is, it is answered in the one form
+            return _told(error, found)
+
+    async def _run(self, found: Found, request: Request, caller: Caller, live: Live) -> _Answer:
+        serving = live.settings.serving
+        admission = self._admission = self._admission or Admission(serving)
+        bucket = _paid(admission, caller)
+        if admission.full():
+            raise refused(problems.BUSY, f"{admission.inside} requests are being worked on", retry_after(1))
+        admission.inside += 1
+        arrived = False
+        try:
+            async with asyncio.timeout(serving.deadline_seconds):
+                asked, media = await _read(found, request, live)
+                arrived = True
+                call = Call(live, admission.turnstile, asked, media, found.name, request.query(), bucket)
+                made = await found.route.run(call)
+        except TimeoutError:
+            if arrived:
+                raise
+            raise refused(problems.TOO_SLOW, f"expected within {serving.deadline_seconds:g} s") from None
+        finally:
+            admission.inside -= 1
+            metrics.queue(admission.inside, len(admission.turnstile))
+        if isinstance(made, Reply):
+            return _Answer(200, made.body, made.media, route=found.route.path)
+        return _Answer(200, _encoder.encode(made), route=found.route.path)
 
 
-def _allow(caller: access.Caller, role: access.Role) -> None:
+def _described(live: Live) -> _Answer:
+    records = {name: scorer.records for name, scorer in live.scorers.items()}
+    return _Answer(200, _encoder.encode(openapi(records, version("creditloop"))))
+
+
+def _caller(live: Live, headers: dict[bytes, bytes]) -> Caller:
+    caller = access.caller(live.keys, headers.get(b"authorization", b"").decode("latin-1"))
+    if caller is None:
+        raise refused(problems.NO_VALID_KEY, "send Authorization: Bearer KEY", (b"www-authenticate", b"Bearer"))
+    return caller
+
+
+def _allow(caller: Caller, role: access.Role) -> None:
     if not caller.may(role):
-        raise _refuse(403, "Not allowed", f"the key of {caller.name} has the role {caller.role}, this needs {role}")
+        told = f"the key of {caller.name} has the role {caller.role}, this needs {role}"
+        raise refused(problems.NOT_ALLOWED, told)
 
 
-def _require_method(method: str, wanted: str) -> None:
-    if method != wanted:
-        raise _refuse(405, "Wrong method", f"use {wanted}", (b"allow", wanted.encode()))
+def _paid(admission: Admission, caller: Caller) -> Bucket | None:
+    """The caller's tokens, one of them taken; None where no rate is set. Raises Refused where none is left."""
+    now = time.monotonic()
+    bucket = admission.bucket(caller.name, now)
+    if bucket is not None:
+        if wait := bucket.wait(now):
+            told = f"the key of {caller.name} may ask {bucket.per_second:g} times a second"
+            raise refused(problems.TOO_MANY_REQUESTS, told, retry_after(wait))
+        bucket.take(1)
+    return bucket
 
 
-def _unknown(path: str) -> Answer:
-    return _refuse(404, "No such route", f"{path[:100]!r}; see /docs.json")
+async def _read(found: Found, request: Request, live: Live) -> tuple[Any, str]:
+    """The body as the route's request type, or as bytes where the route reads it itself; and its media type."""
+    route, serving = found.route, live.settings.serving
+    if route.request is None:
+        return None, ""
+    media = request.media()
+    if media not in route.media:
+        raise refused(problems.NOT_JSON, f"send Content-Type: {' or '.join(route.media)}")
+    kilobytes = serving.batch_body_limit_kilobytes if route.whole else serving.body_limit_kilobytes
+    body = await request.body(kilobytes * 1024)
+    if found.decoder is None:
+        return body, media
+    with read_strictly():
+        return found.decoder.decode(body), media
 
 
-async def _decide(live: Live, headers: dict[bytes, bytes], receive: Receive) -> Answer:
-    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
-        raise _refuse(415, "Not JSON", "send Content-Type: application/json")
-    body = await _body(receive, live.settings.serving.body_limit_kilobytes * 1024)
-    try:
-        request = _decoder.decode(body)
-        question = live.question(request)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refuse(400, "Not a request", str(error)) from None
-    scorer = live.scorer_for(request.product)
-    if scorer is None:
-        served = ", ".join(live.scorers)
-        raise _refuse(404, "No such product", f"product {request.product!r} is not served here; there are: {served}")
-    try:
-        recorded = live.ask(scorer, question, request.idempotency_key)
-    except DataError as error:
-        raise _refuse(422, "The records break their contract", str(error)) from None
-    record = await asyncio.wrap_future(recorded)
-    answer = answer_of(record, request)
-    if answer is None:
-        raise _refuse(409, "Key used before", "this idempotency key was used for another question")
-    return Answer(200, _encoder.encode(answer))
+def _told(error: Exception, found: Found | None) -> _Answer:
+    """An error as its problem. What nobody foresaw is logged by its kind and place: its words may hold records."""
+    told = refusal_of(error)
+    if told is None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        log.error("%s at %s:%s", error.__class__.__name__, last.filename, last.lineno)
+        told = refused(problems.FAULT, f"{error.__class__.__name__}; the log says where")
+    metrics.refused(told.problem.title)
+    route = found.route.path if found else "other"
+    return _Answer(told.problem.status, _encoder.encode(told.problem), _PROBLEM, told.headers, route)
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _refuse(400, "Cut off", "the request ended early")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise _refuse(413, "Too large", f"at most {limit} bytes")
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def _read(live: Live, path: str) -> Answer:
-    if path == "/v1/models":
-        listed = [
-            {
-                "product": name,
-                "model": scorer.bundle.version,
-                "policy": scorer.policy_digest,
-                "program": scorer.bundle.program.digest,
-                "auc": scorer.bundle.validation["auc"]["value"],
-            }
-            for name, scorer in live.scorers.items()
-        ]
-        return Answer(200, _encoder.encode(listed))
-    if path.startswith("/v1/decisions/"):
-        record = live.ledger.by_id(path.removeprefix("/v1/decisions/"))
-        if record is not None and record.entry.kind == "decision":
-            return Answer(200, _encoder.encode(record.body()["answer"]))
-        return _refuse(404, "No such decision", "the ledger has no decision of this id")
-    return _unknown(path)
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    kind = b"application/json" if answer.status < 400 else b"application/problem+json"
-    headers = [(b"content-type", kind), (b"content-length", str(len(answer.body)).encode()), *answer.headers]
+async def _send(send: Send, answer: _Answer) -> None:
+    headers = [
+        (b"content-type", answer.media.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        *answer.headers,
+    ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,13 +18,15 @@ import numpy as np
 from configs.errors import InputError
 from configs.settings import Settings, load_product
 from features.contracts import to_day
-from serving import access, champion
+from serving import access, champion, metrics
 from serving.api import DecideRequest, DecisionAnswer
 from serving.backoff import Backoff
 from serving.checkpoint import Checkpoints
 from serving.decide import Question, decide, ledger_body, question_of
 from serving.ledger import Entry, Record, canonical, open_ledger
+from serving.replay import Scorers
 from serving.score import Scorer, make_scorer
+from serving.stored import open_source
 from serving.writer import Writer
 
 log = logging.getLogger("creditloop.serving")
@@ -39,8 +42,10 @@ class Live:
         if not self.keys:
             raise InputError("no API key exists, so nobody could be served: creditloop keys create NAME --role score")
         self.ledger = open_ledger(settings)
-        self.writer = Writer(self.ledger, settings.serving.ledger_batch)
+        self.writer = Writer(self.ledger, settings.serving.ledger_batch, metrics.committed)
         self.scorers: dict[str, Scorer] = {name: self._scorer(name) for name in products}
+        self.sources = {name: open_source(self.scorers[name].product, settings) for name in products}
+        self.past = Scorers(self.ledger, settings.home)
         for scorer in self.scorers.values():
             _warm(scorer)
             self._record_policy(scorer)
@@ -85,6 +90,8 @@ class Live:
     def _follow(self, name: str) -> None:
         promotion = champion.current(self.ledger, name)
         if promotion is None or promotion.version == self.scorers[name].bundle.version:
+            if promotion is not None:
+                metrics.model_age(name, time.time() - dt.datetime.fromisoformat(promotion.at).timestamp())
             return
         if not self._backoff.due(name, promotion.record_id, time.monotonic()):
             return
@@ -105,40 +112,54 @@ class Live:
             return next(iter(self.scorers.values()))
         return self.scorers.get(product or "")
 
-    def question(self, request: DecideRequest) -> Question:
-        """The question of a request today. Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError."""
+    def question(self, request: DecideRequest, stored: Any = None) -> Question:
+        """The question of a request today, about its own records or, where it brings none, about those `stored`.
+
+        Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError.
+        """
         serving = self.settings.serving
-        return question_of(request, dt.datetime.now(dt.UTC).date(), serving.language, serving.reasons)
+        return question_of(request, dt.datetime.now(dt.UTC).date(), serving.language, serving.reasons, stored)
 
     def ask(self, scorer: Scorer, question: Question, key: str | None) -> Future[Record]:
-        """Decide and queue the record; the answer may be given once the future holds it. Raises DataError.
+        """Decide and queue the record; the answer may be given once the future holds it. Raises RecordsError.
 
         `key` is the caller's idempotency key: it counts for the product asked and cannot meet a key of our own.
         """
-        decision_id = f"d-{uuid.uuid4().hex}"
-        answer, evidence = decide(scorer, question, decision_id)
-        entry = Entry(
-            id=decision_id,
-            kind="decision",
-            product=scorer.product.name,
-            subject=question.customer_id,
-            at=utc_now(),
-            body=ledger_body(question, answer, evidence),
-            idempotency_key=None if key is None else f"{scorer.product.name} {key}",
-            personal=True,
-        )
-        return self.writer.submit(entry)
+        decision_id = new_id()
+        return self.writer.submit(entry_of(scorer, question, key, *decide(scorer, question, decision_id)))
+
+
+def new_id() -> str:
+    """The id of a decision that is about to be made."""
+    return f"d-{uuid.uuid4().hex}"
+
+
+def entry_of(
+    scorer: Scorer, question: Question, key: str | None, answer: DecisionAnswer, evidence: dict[str, Any]
+) -> Entry:
+    """The ledger's entry of a decision made now."""
+    return Entry(
+        id=answer.decision_id,
+        kind="decision",
+        product=scorer.product.name,
+        subject=question.customer_id,
+        at=utc_now(),
+        body=ledger_body(question, answer, evidence),
+        idempotency_key=None if key is None else f"{scorer.product.name} {key}",
+        personal=True,
+    )
 
 
 def answer_of(record: Record, request: DecideRequest) -> DecisionAnswer | None:
     """The recorded answer; None where the idempotency key was used for another question.
 
-    What a repeated request leaves open is what it was the first time: a retry after midnight asks the same.
+    What a repeated request leaves open is what it was the first time: a retry after midnight asks the same, and so
+    does one whose stored records have changed.
     """
     body = record.body()
     if not record.new:
         first = msgspec.convert(body["question"], Question)
-        again = question_of(request, first.as_of, first.language, first.reasons)
+        again = question_of(request, first.as_of, first.language, first.reasons, first.records)
         if again.digest() != body["question_sha256"]:
             return None
     return msgspec.convert(body["answer"], DecisionAnswer)

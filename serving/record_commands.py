@@ -36,7 +36,7 @@ def add_keys(commands: Any) -> None:
     keys = add_group(commands, "keys", "API keys of the service, the key that signs model versions")
     create = add_command(keys, "create", _keys_create, "make a key, replacing the former of that name")
     create.add_argument("name", help="whose it is")
-    create.add_argument("--role", required=True, help="score, read or admin")
+    create.add_argument("--role", required=True, help="score, read, outcome, override or admin")
     add_command(keys, "list", _keys_list, "names, roles and ids of the keys; the keys themselves are not kept")
     revoke = add_command(keys, "revoke", _keys_revoke, "make a key worthless; a running service follows in seconds")
     revoke.add_argument("key", metavar="NAME|ID", help="as `keys list` names it")

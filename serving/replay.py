@@ -20,16 +20,20 @@ from training.signature import trusted_in
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One decision made again: whether it came out equal, bit for bit, and if not, why."""
+    """One decision made again: whether it came out equal, bit for bit, and if not, why.
+
+    `differs` names the fields of the answer that came out otherwise.
+    """
 
     decision_id: str
     equal: bool
     detail: str
+    differs: tuple[str, ...] = ()
 
 
 def replay(ledger: Ledger, home: Path, product: str | None = None) -> Iterator[Replayed]:
     """Every decision in the ledger, replayed with the model version and the policy it names."""
-    scorer_of = _Scorers(ledger, home)
+    scorer_of = Scorers(ledger, home)
     for record in ledger.records("decision", product):
         yield replay_one(record, scorer_of)
 
@@ -50,25 +54,31 @@ def replay_one(record: Record, scorer_of: Callable[[str, str], Scorer]) -> Repla
     if again == record.entry.body:
         return Replayed(decision_id, True, "")
     made = msgspec.json.decode(again)
-    differing = [name for name in body["answer"] if body["answer"][name] != made["answer"].get(name)]
-    return Replayed(decision_id, False, f"differs in {', '.join(differing) or 'its evidence'}")
+    differing = tuple(name for name in body["answer"] if body["answer"][name] != made["answer"].get(name))
+    return Replayed(decision_id, False, f"differs in {', '.join(differing) or 'its evidence'}", differing)
 
 
-class _Scorers:
-    """Scorers of past versions and policies, each loaded once."""
+class Scorers:
+    """Scorers of past versions and policies; the last few are kept."""
+
+    _KEPT = 8
 
     def __init__(self, ledger: Ledger, home: Path) -> None:
-        self._home = home
-        self._policies = {
-            record.entry.subject: msgspec.json.decode(record.entry.body) for record in ledger.records("policy")
-        }
+        self._ledger, self._home = ledger, home
         self._made: dict[tuple[str, str], Scorer] = {}
 
     def __call__(self, version: str, policy: str) -> Scorer:
+        """The scorer of a version under the policy of a digest. Raises CreditloopError where either is not there."""
         if (version, policy) not in self._made:
-            if policy not in self._policies:
-                raise CreditloopError(f"the ledger does not hold the policy {policy[:12]}")
-            product = Product.model_validate_json(msgspec.json.encode(self._policies[policy]))
-            bundle = bundles.load(champion.bundle_folder(self._home, product.name, version), trusted_in(self._home))
-            self._made[version, policy] = make_scorer(bundle, product)
+            while len(self._made) >= self._KEPT:
+                self._made.pop(next(iter(self._made)))
+            self._made[version, policy] = self._load(version, policy)
         return self._made[version, policy]
+
+    def _load(self, version: str, policy: str) -> Scorer:
+        record = self._ledger.latest_about("policy", policy)
+        if record is None:
+            raise CreditloopError(f"the ledger does not hold the policy {policy[:12]}")
+        product = Product.model_validate_json(msgspec.json.encode(record.body()))
+        bundle = bundles.load(champion.bundle_folder(self._home, product.name, version), trusted_in(self._home))
+        return make_scorer(bundle, product)

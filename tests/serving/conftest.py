@@ -40,7 +40,7 @@ from training.validate import validate
 NAME = "consumer_platform"
 NOW = "2026-01-31T00:00:00+00:00"
 ASKED_MONTH = 20
-ROLES = ("score", "read", "admin")
+ROLES = ("score", "read", "outcome", "override", "admin")
 
 
 @pytest.fixture(scope="session")

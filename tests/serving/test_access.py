@@ -6,11 +6,12 @@ import hashlib
 import json
 import stat
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from configs.errors import ConfigError, InputError
-from serving.access import caller, create_key, key_id, load_keys, revoke_key
+from serving.access import Role, caller, create_key, key_id, load_keys, revoke_key
 
 
 def test_a_key_is_known_by_its_hash_alone(tmp_path: Path) -> None:
@@ -69,16 +70,23 @@ def test_a_new_key_leaves_those_of_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "may"), [("score", {"score", "read"}), ("read", {"read"}), ("admin", {"score", "read", "admin"})]
+    ("role", "may"),
+    [
+        ("score", {"score", "read"}),
+        ("read", {"read"}),
+        ("outcome", {"outcome"}),
+        ("override", {"override", "read"}),
+        ("admin", {"score", "read", "outcome", "override", "admin"}),
+    ],
 )
 def test_a_role_may_what_it_covers(tmp_path: Path, role: str, may: set[str]) -> None:
     create_key(tmp_path, "shop", role)
     (found,) = load_keys(tmp_path).values()
-    assert {wanted for wanted in ("score", "read", "admin") if found.may(wanted)} == may
+    assert {wanted for wanted in get_args(Role) if found.may(wanted)} == may
 
 
 def test_an_unknown_role_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="role 'root': expected one of score, read, admin"):
+    with pytest.raises(InputError, match="role 'root': expected one of score, read, outcome, override, admin"):
         create_key(tmp_path, "shop", "root")
 
 
