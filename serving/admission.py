@@ -65,7 +65,7 @@ class Bucket:
         """Seconds until a request may be let in; 0: now."""
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second)
         self.at = now
-        return 0.0 if self.tokens > 0 else -self.tokens / self.per_second + 1e-9
+        return max(0.0, (1 - self.tokens) / self.per_second)
 
     def take(self, count: int) -> None:
         """A request, or a batch of `count`, was let in."""
