@@ -7,8 +7,8 @@ from typing import Any
 from configs.settings import Product, Settings
 from features import sources
 from features.load import load
-from features.records import rows_of
 from features.ranges import Range
+from features.records import rows_of
 from features.sources import Source
 from serving.score import Scorer
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.ledger import Ledger
+from serving.ledger import open_ledger
 from serving.routes import ROUTES, Table
 from serving.score import Scorer
 
@@ -44,7 +44,7 @@ def test_a_batch_has_the_answers_of_its_questions_asked_alone(running: Any, bodi
 def test_the_evidence_of_a_batch_has_the_bits_it_has_alone(running: Any, bodies: list[dict[str, Any]]) -> None:
     alone = [running.score.post("/v1/decide", json=body).json()["decision_id"] for body in bodies[:40]]
     together = [item["answer"]["decision_id"] for item in batch(running, bodies[:40])]
-    ledger = Ledger(running.settings.stores.ledger)
+    ledger = open_ledger(running.settings)
     evidence = [[ledger.by_id(decision).body()["evidence"] for decision in ids] for ids in (alone, together)]
     ledger.close()
     assert evidence[0] == evidence[1]
@@ -68,7 +68,7 @@ def test_one_customer_may_stand_twice_in_a_batch_with_other_records(running: Any
 
 def test_the_entries_of_a_batch_stand_together_in_the_ledger(running: Any, bodies: list[dict[str, Any]]) -> None:
     ids = [item["answer"]["decision_id"] for item in batch(running, bodies[:50])]
-    ledger = Ledger(running.settings.stores.ledger)
+    ledger = open_ledger(running.settings)
     places = [ledger.by_id(decision).seq for decision in ids]
     ledger.close()
     assert places == list(range(places[0], places[0] + 50))
