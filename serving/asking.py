@@ -16,6 +16,7 @@ from serving import metrics, problems
 from serving.api import BatchAnswer, DecideRequest, DecisionAnswer
 from serving.call import Call, Reply
 from serving.decide import Question
+from serving.decide import decide as decided
 from serving.ledger import Entry, Record
 from serving.live import Live, answer_of, entry_of, new_id
 from serving.problems import FieldProblem, Refused, refused, retry_after
@@ -37,8 +38,9 @@ async def decide(call: Call) -> DecisionAnswer:
     stored = await _stored(call.live, request)
     await call.turnstile.turn()
     scorer, question = _question(call.live, request, stored)
-    record = await asyncio.wrap_future(call.live.ask(scorer, question, request.idempotency_key))
-    return _answer(record, request)
+    answer, evidence = decided(scorer, question, new_id())
+    entry = entry_of(scorer, question, request.idempotency_key, answer, evidence)
+    return _answer(await asyncio.wrap_future(call.live.writer.submit(entry)), request, answer)
 
 
 def _question(live: Live, request: DecideRequest, stored: Any) -> tuple[Scorer, Question]:
@@ -77,13 +79,15 @@ def _no_records(told: str) -> Refused:
     return refused(problems.NO_RECORDS, told, errors=[FieldProblem(pointer="#/records", detail="left out")])
 
 
-def _answer(record: Record, request: DecideRequest) -> DecisionAnswer:
+def _answer(record: Record, request: DecideRequest, made: DecisionAnswer) -> DecisionAnswer:
+    """What was made now, once it is the record; else what was answered the first time."""
+    if record.new:
+        metrics.decided(made)
+        return made
     answer = answer_of(record, request)
     if answer is None:
         fields = [FieldProblem(pointer="#/idempotency_key", detail="used for another question")]
         raise refused(problems.KEY_USED_BEFORE, "this idempotency key was used for another question", errors=fields)
-    if record.new:
-        metrics.decided(answer)
     return answer
 
 
@@ -92,6 +96,7 @@ class _Item:
     """A question of a batch on its way: what it asks, the entry it became, or why it did not."""
 
     request: DecideRequest | None = None
+    made: DecisionAnswer | None = None
     entry: Entry | None = None
     refused: Refused | None = None
 
@@ -161,12 +166,13 @@ async def _stored_for(live: Live, item: _Item) -> Any:
 
 def _decide_slice(scorer: Scorer, asked: Sequence[tuple[_Item, Question]]) -> None:
     made = decide_together(scorer, [(question, new_id()) for _, question in asked])
-    for (item, question), decided in zip(asked, made, strict=True):
-        if isinstance(decided, RecordsError):
-            item.refused = refusal_of(decided)
+    for (item, question), made_now in zip(asked, made, strict=True):
+        if isinstance(made_now, RecordsError):
+            item.refused = refusal_of(made_now)
         else:
             assert item.request is not None
-            item.entry = entry_of(scorer, question, item.request.idempotency_key, *decided)
+            item.made = made_now[0]
+            item.entry = entry_of(scorer, question, item.request.idempotency_key, *made_now)
 
 
 def _answers(items: Sequence[_Item], waiting: Sequence[Future[Record]]) -> list[BatchAnswer]:
@@ -174,9 +180,10 @@ def _answers(items: Sequence[_Item], waiting: Sequence[Future[Record]]) -> list[
     answers = []
     for item in items:
         try:
-            if item.refused is not None or item.request is None:
-                raise item.refused or AssertionError("an item is a request or refused")
-            answers.append(BatchAnswer(status=200, answer=_answer(next(records).result(), item.request)))
+            if item.request is None or item.made is None:
+                raise item.refused or AssertionError("what was not made was refused")
+            answer = _answer(next(records).result(), item.request, item.made)
+            answers.append(BatchAnswer(status=200, answer=answer))
         except Refused as error:
             answers.append(BatchAnswer(status=error.problem.status, problem=error.problem))
     return answers

@@ -12,6 +12,7 @@ from features.records import RecordsError
 from serving import problems
 from serving.ledger import LedgerError
 from serving.problems import FieldProblem, Refused, refused, retry_after
+from serving.vault import Erased
 
 
 def refusal_of(error: Exception) -> Refused | None:
@@ -23,6 +24,8 @@ def refusal_of(error: Exception) -> Refused | None:
         return refused(problems.BREACH, str(error), errors=fields)
     if isinstance(error, LedgerError):
         return refused(problems.NOT_RECORDED, str(error), retry_after(1))
+    if isinstance(error, Erased):
+        return refused(problems.ERASED, str(error))
     if isinstance(error, Refusal):
         return refused(problems.REFUSED, str(error))
     if isinstance(error, InputError):

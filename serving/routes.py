@@ -77,6 +77,7 @@ _DECIDES = (
     problems.NO_RECORDS,
     problems.BREACH,
     problems.KEY_USED_BEFORE,
+    problems.ERASED,
     problems.NOT_READ,
 )
 
@@ -112,7 +113,7 @@ ROUTES: tuple[Route, ...] = (
         answered="The answer given",
         run=operations.find_decision,
         answer=DecisionAnswer,
-        own_problems=(problems.NO_SUCH_DECISION,),
+        own_problems=(problems.NO_SUCH_DECISION, problems.ERASED),
     ),
     Route(
         method="POST",
@@ -122,7 +123,7 @@ ROUTES: tuple[Route, ...] = (
         answered="Equal, or where it differs",
         run=operations.replay_decision,
         answer=ReplayAnswer,
-        own_problems=(problems.NO_SUCH_DECISION,),
+        own_problems=(problems.NO_SUCH_DECISION, problems.ERASED),
     ),
     Route(
         method="POST",
@@ -133,7 +134,7 @@ ROUTES: tuple[Route, ...] = (
         run=operations.override_decision,
         request=OverrideRequest,
         answer=OverrideAnswer,
-        own_problems=(problems.NO_SUCH_DECISION, problems.REFUSED, problems.NOT_ACCEPTABLE),
+        own_problems=(problems.NO_SUCH_DECISION, problems.ERASED, problems.REFUSED, problems.NOT_ACCEPTABLE),
     ),
     Route(
         method="POST",
@@ -144,7 +145,7 @@ ROUTES: tuple[Route, ...] = (
         run=operations.record_outcome,
         request=OutcomeRequest,
         answer=OutcomeAnswer,
-        own_problems=(problems.REFUSED, problems.NOT_ACCEPTABLE),
+        own_problems=(problems.ERASED, problems.REFUSED, problems.NOT_ACCEPTABLE),
     ),
     Route(
         method="GET",

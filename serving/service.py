@@ -17,7 +17,7 @@ import bentoml
 
 from configs.errors import CreditloopError
 from configs.settings import Settings, home_folder, load_settings
-from serving.http import Routes
+from serving.http import Asgi, Routes
 from serving.live import Live
 
 _PRODUCTS = "CREDITLOOP_PRODUCTS"
@@ -49,9 +49,20 @@ class Creditloop:
             _running.pop().close()
 
 
-Creditloop.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator made it a Service
-    Routes, live=lambda: _running[-1] if _running else None
-)
+class _Behind(type(Creditloop)):  # type: ignore[misc]  # the decorator made it a Service
+    """The service behind our routes: as `add_asgi_middleware` would have it, ours would stand behind BentoML's.
+
+    Those (tracing, a timeout) cost more than half a millisecond a request, of which a decision has no use.
+    """
+
+    __slots__ = ()
+
+    def to_asgi(self, is_main: bool = True) -> Asgi:
+        """BentoML's application, asked for what is not ours."""
+        return Routes(super().to_asgi(is_main), lambda: _running[-1] if _running else None)
+
+
+Creditloop.__class__ = _Behind  # type: ignore[method-assign]
 
 
 def end_with(supervisor: int) -> None:

@@ -18,6 +18,7 @@ DOORS = {
     "bentoml": {"serving/service.py"},
     "evidently": {"monitoring/render.py"},
     "sqlalchemy": {"features/sources.py", "serving/ledger.py", "serving/store.py"},
+    "prometheus_client": {"serving/metrics.py"},
     "cryptography": {"training/signature.py", "serving/vault.py", "serving/verify_ledger.py"},
     "prometheus_client": {"serving/metrics.py"},
     "dask": {"features/distribute.py"},
