@@ -20,7 +20,6 @@ DOORS = {
     "sqlalchemy": {"features/sources.py", "serving/ledger.py", "serving/store.py"},
     "prometheus_client": {"serving/metrics.py"},
     "cryptography": {"training/signature.py", "serving/vault.py", "serving/verify_ledger.py"},
-    "prometheus_client": {"serving/metrics.py"},
     "dask": {"features/distribute.py"},
     "distributed": set(),
     "pg8000": set(),
