@@ -59,6 +59,12 @@ class Privacy(Frozen):
     master_key: str
 
 
+class Governance(Frozen):
+    """Who must agree before a model version decides."""
+
+    approvals: Annotated[int, Field(ge=0)]
+
+
 class Data(Frozen):
     """How much of a table may be bad."""
 
@@ -211,6 +217,7 @@ class Settings(Frozen):
     stores: Stores
     signing: Signing
     privacy: Privacy
+    governance: Governance
     data: Data
     training: Training
     gate: Gate

@@ -1,4 +1,4 @@
-"""The subcommands of models: list, verify, promote, rollback, history, what-was-live."""
+"""The subcommands of models: list, verify, approve, reject, promote, rollback, history, what-was-live."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import argparse
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.console import Arguments, add_command, add_group, add_product, read_settings, show
 from configs.errors import BundleError, InputError, Refusal, nearest
-from configs.settings import Settings, load_product, product_names
+from configs.settings import Product, Settings, load_product, product_names
+
+if TYPE_CHECKING:  # what a command does not need is not imported for --help
+    from training.bundle import Bundle
 
 
 def add_models(commands: Any) -> None:
@@ -26,6 +29,12 @@ def add_models(commands: Any) -> None:
     promote.add_argument("version", help="as `models list` names it")
     _add_decider(promote)
     promote.add_argument("--despite-gate", metavar="REASON", help="promote although the gate said no, on record")
+    for word, does in (("approve", "say yes to a version under the policy as it is"), ("reject", "say no to it")):
+        said = add_command(models, word, _models_approve, f"{does}, on record, before it is promoted")
+        add_product(said)
+        said.add_argument("version", help="as `models list` names it")
+        _add_decider(said)
+        said.set_defaults(word=word)
     rollback = add_command(models, "rollback", _models_rollback, "make the former champion the champion again")
     add_product(rollback)
     _add_decider(rollback)
@@ -59,30 +68,56 @@ def failed(gate: Mapping[str, Any]) -> str:
     return ", ".join(check["name"] for check in gate["checks"] if not check["passed"])
 
 
-def _models_promote(arguments: Arguments) -> int:
-    from serving import champion
+def _models_approve(arguments: Arguments) -> int:
+    from serving import approval
     from serving.ledger import open_ledger
     from serving.live import utc_now
-    from serving.score import make_scorer
-    from training import bundle as bundles
-    from training.registry import mirror_champion
-    from training.signature import trusted_keys
 
     settings = read_settings(arguments)
-    product = load_product(arguments.product, settings.home)
+    bundle, product = _bundle(settings, arguments.product, arguments.version)
+    ledger = open_ledger(settings)
+    words = (arguments.word, arguments.by, arguments.reason)
+    made = approval.record(ledger, bundle, product.digest(), *words, utc_now())
+    said = approval.standing(ledger, bundle, product.digest())
+    lines = [f"{one.word:<8} {one.by}: {one.reason}" for one in said]
+    told = f"{bundle.version} ({bundle.digest[:12]}) under policy {product.digest()[:12]}\n" + "\n".join(lines)
+    show(arguments, {**asdict(made), "standing": [asdict(one) for one in said]}, told)
+    return 0
+
+
+def _bundle(settings: Settings, name: str, version: str) -> tuple[Bundle, Product]:
+    """A version that is loaded, fits its product and is known. Raises InputError, BundleError or ConfigError."""
+    from serving import champion
+    from serving.score import make_scorer
+    from training import bundle as bundles
+    from training.signature import trusted_keys
+
+    product = load_product(name, settings.home)
     known = champion.versions(settings.home, product.name)
-    if arguments.version not in known:
-        hint = nearest(arguments.version, known) or "; creditloop models list names them"
-        raise InputError(f"{product.name} has no version {arguments.version!r}{hint}")
-    folder = champion.bundle_folder(settings.home, product.name, arguments.version)
+    if version not in known:
+        hint = nearest(version, known) or "; creditloop models list names them"
+        raise InputError(f"{product.name} has no version {version!r}{hint}")
+    folder = champion.bundle_folder(settings.home, product.name, version)
     bundle = bundles.load(folder, trusted_keys(settings.signing))
     make_scorer(bundle, product)
+    return bundle, product
+
+
+def _models_promote(arguments: Arguments) -> int:
+    from serving import approval, champion
+    from serving.ledger import open_ledger
+    from serving.live import utc_now
+    from training.registry import mirror_champion
+
+    settings = read_settings(arguments)
+    bundle, product = _bundle(settings, arguments.product, arguments.version)
     gate = bundle.training["gate"]
     if not gate["passed"] and arguments.despite_gate is None:
         raise Refusal(
             f"{bundle.version} did not pass the gate ({failed(gate)}); --despite-gate REASON overrides, on record"
         )
     ledger = open_ledger(settings)
+    approval.require(ledger, bundle, product.digest(), settings.governance.approvals, arguments.by)
     expected = champion.current(ledger, product.name)
     reason = arguments.reason if gate["passed"] else f"{arguments.reason}; despite the gate: {arguments.despite_gate}"
     made = champion.promote(ledger, bundle, expected, arguments.by, reason, utc_now())

@@ -294,6 +294,19 @@ def test_one_command_goes_back_to_the_former_champion(flow: Flow, tmp_path: Path
     assert run(home, "models", "what-was-live", *product, "--at", "2020-01-01").code == 1
 
 
+def test_where_the_house_wants_four_eyes_nobody_promotes_alone(flow: Flow, tmp_path: Path) -> None:
+    home, words = tmp_path / "home", ("--product", NAME, flow.ran["retrain"].json["version"])
+    shutil.copytree(flow.home, home)
+    with (home / "creditloop.toml").open("a", encoding="utf-8") as settings:
+        settings.write("\n[governance]\napprovals = 1\n")
+    promote = ("models", "promote", *words, "--by", "Ada", "--reason", "better", "--despite-gate", "a test")
+    alone = run(home, *promote)
+    assert (alone.code, "needs the approval of 1 beside Ada" in alone.err) == (1, True)
+    said = run(home, "models", "approve", *words, "--by", "Ben", "--reason", "read the report", "--json")
+    assert [one["by"] for one in said.json["standing"]] == ["Ben"]
+    assert run(home, *promote).code == 0
+
+
 def test_a_damaged_version_does_not_hide_the_others(flow: Flow, tmp_path: Path) -> None:
     shutil.copytree(flow.home, tmp_path / "home")
     (tmp_path / "home" / "bundles" / NAME / flow.version / "model.txt").write_text("tree")
