@@ -8,7 +8,7 @@ vintages that are still open. This sees what no distribution of features can: th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,20 @@ class EarlyView:
     auc_now: Interval | None
     auc_then: Interval | None
     too_young: int
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values; of a roll table the share of each state over all grades."""
+        tables = [
+            {**table.signal.model_dump(), "shares": [asdict(s) for s in table.by_state()]} for table in self.tables
+        ]
+        return {
+            "roll_tables": tables,
+            "vintages": [asdict(one) for one in self.vintages],
+            "together": None if self.together is None else asdict(self.together),
+            "auc_now": None if self.auc_now is None else asdict(self.auc_now),
+            "auc_then": None if self.auc_then is None else asdict(self.auc_then),
+            "too_young": self.too_young,
+        }
 
 
 def early_view(

@@ -117,8 +117,8 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     step("no key", "serve", *product)
     step("key", "keys", "create", "shop", "--role", "score")
     step("score", "score", *product, "--data", book, "--as-of", AS_OF, "--out", home / "scores.csv")
-    step("monitor", "monitor", *product, "--data", book, "--as-of", AS_OF, "--now", NOW, "--no-evidently")
-    step("watch ledger", "monitor", *product, "--no-evidently")
+    step("monitor", "monitor", "run", *product, "--data", book, "--as-of", AS_OF, "--now", NOW, "--no-evidently")
+    step("watch ledger", "monitor", "run", *product, "--no-evidently")
     step("retrain", "retrain", *product, "--data", book, "--now", NOW, "--anyway", "a test")
     step("verify", "decisions", "verify")
     step("replay", "decisions", "replay")
@@ -191,7 +191,7 @@ def test_the_key_is_given_once_and_not_kept(flow: Flow) -> None:
 
 
 def test_the_ledger_holds_what_was_done(flow: Flow) -> None:
-    assert flow.ran["verify"].json["records"] == 4  # a promotion, two verdicts, a retraining
+    assert flow.ran["verify"].json["records"] == 6  # a promotion, two verdicts with their evidence, a retraining
 
 
 def test_nothing_is_left_unfinished(flow: Flow) -> None:
@@ -213,7 +213,7 @@ def test_without_a_key_nobody_is_served(flow: Flow) -> None:
 
 def test_without_a_verdict_nothing_is_retrained(flow: Flow) -> None:
     assert flow.ran["no verdict"].code == 1
-    assert "run creditloop monitor first" in flow.ran["no verdict"].err
+    assert "run creditloop monitor run first" in flow.ran["no verdict"].err
 
 
 def test_a_person_may_go_back_to_an_earlier_champion_and_forth_again(flow: Flow) -> None:
@@ -243,7 +243,7 @@ def test_a_dead_feed_stops_the_loop(flow: Flow, tmp_path: Path) -> None:
     dead.to_parquet(tmp_path / "book" / "statements.parquet")
     shutil.copytree(flow.home, tmp_path / "home")
     product = ("--product", NAME, "--data", tmp_path / "book", "--now", NOW)
-    watched = run(tmp_path / "home", "monitor", *product, "--as-of", AS_OF, "--no-evidently")
+    watched = run(tmp_path / "home", "monitor", "run", *product, "--as-of", AS_OF, "--no-evidently")
     retrained = run(tmp_path / "home", "retrain", *product)
     assert (watched.code, retrained.code) == (1, 1)
     assert "Fix the data" in watched.out
@@ -487,7 +487,7 @@ def test_outcomes_that_have_not_matured_train_nothing(refused, flow: Flow) -> No
         ["models", "promote", "v", "--by", "me", "--reason", "so"],
         ["serve"],
         ["score", "--data", ".", "--out", "x.csv"],
-        ["monitor"],
+        ["monitor", "run"],
         ["retrain", "--data", "."],
         ["decisions", "replay"],
     ],

@@ -1,0 +1,184 @@
+"""One round of the monitor: outcomes gathered, decisions watched, early outcomes bridged, what follows, who is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from configs.errors import Refusal
+from configs.settings import Product, Settings
+from features.contracts import Columns
+from monitoring import aftercare, arrivals, claims, early, notify, preview, watch, windows, worth
+from monitoring.aftercare import Standing, Watched
+from monitoring.arrivals import Arrivals
+from monitoring.early import EarlyView
+from monitoring.notify import Delivery, Notice
+from monitoring.preview import Preview
+from monitoring.roll import Questions
+from monitoring.watch import Report
+from monitoring.windows import Window
+from serving import champion
+from serving.ledger import Entry, Ledger, canonical
+from serving.score import make_scorer
+from training.bundle import Bundle
+from training.registry import mirror_champion
+
+KIND = "evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a round looks at: decisions of the ledger with as_of in [since, as_of], or the book of the tables then.
+
+    `now` is the day of the label clock, `read_on` today; days since 1970.
+    """
+
+    from_ledger: bool
+    since: int
+    as_of: int
+    now: int
+    read_on: int
+    evidently: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round found and did; `happened` in sentences: a promotion, a rollback, or why there was none."""
+
+    report: Report
+    arrivals: Arrivals
+    early: EarlyView | None
+    preview: Preview | None
+    standing: Standing | None
+    watched: Watched | None
+    happened: tuple[tuple[str, str], ...]
+    told: tuple[Delivery, ...]
+
+
+def go(
+    product: Product,
+    tables: Mapping[str, Columns],
+    settings: Settings,
+    ledger: Ledger,
+    asked: Asked,
+    at: str,
+    stage: Callable[[str], None],
+) -> Round:
+    """Watch the champion of `product` once and record what was found. Raises Refusal without a champion."""
+    bundle = champion.load_champion(ledger, settings.home, product.name)
+    found = claims.recorded(ledger, product.name, asked.read_on)
+    window = _window(bundle, product, tables, ledger, asked)
+    keys = frozenset(zip(window.customer_id.tolist(), window.as_of.tolist(), strict=True))
+    came = arrivals.gather(found, tables.get("outcomes"), keys, product.outcome, asked.now, asked.read_on)
+    if came.set_aside:
+        arrivals.write(came, settings.home / "quarantine" / f"{product.name}-outcomes.csv")
+    labels = came.labels if len(came.labels) else None
+    stage("bridge early outcomes, value the remedies")
+    view = _early(window, bundle, came, product, tables, settings, asked.now)
+    gains = _preview(window, bundle, came, product, settings)
+    report = watch.run(window, bundle, labels, settings, asked.as_of, asked.evidently, stage)
+    watch.record(report, ledger, at)
+    _record(ledger, product.name, bundle.version, came, view, gains, at)
+    standing, watched, happened = follow(ledger, product, settings, view, at)
+    notice = Notice(
+        f"verdict-{product.name}-{at}",
+        product.name,
+        report.verdict.remedy,
+        report.verdict.told,
+        report.verdict.evidence,
+        at,
+    )
+    told = notify.tell(ledger, notice, settings.notices, at, time.sleep)
+    for number, (kind, sentence) in enumerate(happened):
+        event = Notice(f"{kind}-{product.name}-{at}-{number}", product.name, kind, sentence, (), at)
+        told += notify.tell(ledger, event, settings.notices, f"{at}-{number}", time.sleep)
+    return Round(report, came, view, gains, standing, watched, happened, tuple(told))
+
+
+def follow(
+    ledger: Ledger, product: Product, settings: Settings, view: EarlyView | None, at: str
+) -> tuple[Standing | None, Watched | None, tuple[tuple[str, str], ...]]:
+    """The shadow's turn, then the watch over a new champion: what stands, and what happened, by kind and sentence."""
+    happened: list[tuple[str, str]] = []
+    together = None if view is None else view.together
+    watched = aftercare.watch_champion(ledger, product, settings, together, at)
+    if watched is not None and watched.breaches:
+        aftercare.record_breach(ledger, product.name, watched, at)
+        try:
+            back = aftercare.roll_back(ledger, product, watched, settings, at)
+        except Refusal as why:
+            happened.append(("failed", str(why)))
+        else:
+            mirror_champion(product.name, back.version, settings.stores.tracking)
+            happened.append(("rolled_back", f"{back.version} is champion again: {'; '.join(watched.breaches)}"))
+        return None, watched, tuple(happened)
+    standing = aftercare.follow_challenger(ledger, product, settings, at)
+    if standing is not None and standing.ready:
+        made = aftercare.promote_within_limits(ledger, product, standing, settings, at)
+        mirror_champion(product.name, made.version, settings.stores.tracking)
+        happened.append(("promoted", f"{made.version} is champion, {made.by}"))
+    return standing, watched, tuple(happened)
+
+
+def _window(bundle: Bundle, product: Product, tables: Mapping[str, Columns], ledger: Ledger, asked: Asked) -> Window:
+    if asked.from_ledger or not tables:
+        return windows.from_ledger(ledger, bundle, asked.since, asked.as_of)
+    return windows.from_tables(make_scorer(bundle, product), tables, asked.as_of)
+
+
+def _early(
+    window: Window,
+    bundle: Bundle,
+    came: Arrivals,
+    product: Product,
+    tables: Mapping[str, Columns],
+    settings: Settings,
+    now: int,
+) -> EarlyView | None:
+    if not any(name in tables for name in ("statements", "invoices")) or not len(window):
+        return None
+    grade = bundle.scale.grade_index(window.default_probability)
+    questions = Questions(window.customer_id, window.as_of, window.default_probability, grade)
+    return early.early_view(
+        questions, came.labels, tables, product.outcome.window_months, len(product.grades), settings.early, now
+    )
+
+
+def _preview(window: Window, bundle: Bundle, came: Arrivals, product: Product, settings: Settings) -> Preview | None:
+    """What the remedies would gain on the decisions of the window whose outcome is known."""
+    places = {key: place for place, key in enumerate(zip(window.customer_id, window.as_of.tolist(), strict=True))}
+    keys = zip(came.labels.customer_id, came.labels.as_of.tolist(), strict=True)
+    rows = np.array([places[key] for key in keys], np.intp)
+    if not len(rows):
+        return None
+    values = window.values[rows]
+    judged = preview.Judged(
+        values,
+        worth.reads_of(bundle.program.names, product, values),
+        window.default_probability[rows],
+        came.labels.defaulted,
+        window.customer_id[rows],
+    )
+    yearly = worth.yearly_volume(window.as_of, len(window))
+    return preview.preview(product, judged, bundle.program.features, yearly, settings.worth)
+
+
+def _record(
+    ledger: Ledger,
+    product: str,
+    model: str,
+    came: Arrivals,
+    view: EarlyView | None,
+    gains: Preview | None,
+    at: str,
+) -> None:
+    body = {
+        "model": model,
+        "outcomes": came.counts(),
+        "early": None if view is None else view.to_json(),
+        "preview": None if gains is None else asdict(gains),
+    }
+    ledger.append([Entry(f"{KIND}-{product}-{at}", KIND, product, model, at, canonical(body))])
