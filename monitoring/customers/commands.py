@@ -72,13 +72,13 @@ def _review(arguments: Arguments) -> int:
     from monitoring.customers import review_report
     from monitoring.customers.review import review
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     scorer = make_scorer(champion.load_champion(ledger, settings.home, product.name), product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     found = review_report.previous_of(ledger, product.name, as_of)
@@ -113,13 +113,13 @@ def _warn(arguments: Arguments) -> int:
     from monitoring.customers.indicators import make_reader
     from monitoring.customers.warning import look_over
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
@@ -144,11 +144,11 @@ def _say_set_aside(aside: list[str]) -> None:
 
 def _watchlist(arguments: Arguments) -> int:
     from monitoring.customers import watchlist
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    still = watchlist.open_ones(watchlist.warnings_of(Ledger(settings.stores.ledger), product.name))
+    still = watchlist.open_ones(watchlist.warnings_of(open_ledger(settings), product.name))
     lines = [
         f"{one.level:<8} {one.due}  {one.customer_id:<12} {one.indicator:<28} {one.state:<12} {one.owner:<18} {one.id}"
         for one in still
@@ -160,13 +160,13 @@ def _watchlist(arguments: Arguments) -> int:
 
 def _act(arguments: Arguments) -> int:
     from monitoring.customers import watchlist
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     made = watchlist.act(
-        Ledger(settings.stores.ledger),
+        open_ledger(settings),
         product,
         arguments.warning,
         arguments.act,
@@ -187,12 +187,12 @@ def _indicators(arguments: Arguments) -> int:
     from monitoring.customers.indicators import make_reader
     from monitoring.customers.warning import quality
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
     now = today() if arguments.now is None else arguments.now
     tables = dict(read_tables(arguments.data, product, settings))
@@ -219,12 +219,12 @@ def _file(arguments: Arguments) -> int:
     from monitoring.customers import pages
     from monitoring.customers.credit_file import credit_file
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     scorer = make_scorer(champion.load_champion(ledger, settings.home, product.name), product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
