@@ -1,8 +1,9 @@
-"""The subcommands about overdue customers: collections, contact, promise, hold, release."""
+"""The subcommands about overdue customers and figures: collections, contact, promise, hold, release, kpi."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from configs.console import Arguments, add_command, add_product, day, read_settings, show, today
@@ -19,6 +20,11 @@ def add_collections(customers: Any) -> None:
     add_product(book)
     add_places(book)
     book.add_argument("--as-of", type=day, metavar="DATE", help="the day looked at (default: today)")
+    told = "the monthly pack: approval, referral, automation, bad rates, losses, DSO, each with its definition"
+    figures = add_command(customers, "kpi", _kpi, told)
+    add_product(figures)
+    add_places(figures, required=False, told="raw tables, for DSO and the overdue ratio")
+    figures.add_argument("--as-of", type=day, metavar="DATE", help="the last day of the pack (default: today)")
     for name, told in (
         ("contact", "record that an overdue customer was contacted"),
         ("promise", "record that a customer promised to pay"),
@@ -40,12 +46,12 @@ def add_collections(customers: Any) -> None:
 def _collections(arguments: Arguments) -> int:
     from features.contracts import iso
     from monitoring.customers import contacts, overdue, pages, review_report
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     as_of = today() if arguments.as_of is None else arguments.as_of
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     steps, known = contacts.steps_of(ledger, product.name), review_report.latest_pds(ledger, product.name, as_of)
     values = overdue.overview(product, read_tables(arguments.data, product, settings), steps, known, as_of)
     path = settings.home / "customers" / product.name / f"collections-{iso(as_of)}.html"
@@ -57,9 +63,30 @@ def _collections(arguments: Arguments) -> int:
     return 0
 
 
+def _kpi(arguments: Arguments) -> int:
+    from features.contracts import iso
+    from monitoring.customers import kpi, pages
+    from serving.ledger import open_ledger
+
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    as_of = today() if arguments.as_of is None else arguments.as_of
+    tables = read_tables(arguments.data, product, settings) if arguments.data else {}
+    values = kpi.pack(product, open_ledger(settings).records(product=product.name), tables, as_of)
+    path = settings.home / "customers" / product.name / f"kpi-{iso(as_of)}.html"
+    page = pages.write(path, "kpi.html", values)
+    lines = [f"{one.name:<20} {_last(one.values):>14} {one.unit}" for one in values["figures"]]
+    show(arguments, {**pages.plain(values), "page": page}, "\n".join([*lines, f"page                 {page}"]))
+    return 0
+
+
+def _last(values: Sequence[float | None]) -> str:
+    return "-" if values[-1] is None else f"{values[-1]:,.3f}"
+
+
 def _record(arguments: Arguments) -> int:
     from monitoring.customers import contacts
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
@@ -73,7 +100,7 @@ def _record(arguments: Arguments) -> int:
         amount=arguments.amount,
         due=None if arguments.due is None else _iso(arguments.due),
     )
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     made = contacts.record(ledger, product.name, step, product.customers.collections, utc_now())
     told = "recorded" if made.new else "was on record already"
     show(arguments, {"id": made.entry.id, "new": made.new, **made.body()}, f"{made.entry.id} {told}")

@@ -1,13 +1,14 @@
-"""The subcommands about customers the lender has: review, warn, watchlist, acknowledge, close, indicators."""
+"""The subcommands about customers the lender has: review, warn, watchlist, acknowledge, close, indicators, file."""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from configs.console import Arguments, Console, add_command, add_group, add_product, day, read_settings, show, today
-from configs.errors import Refusal
+from configs.errors import InputError, Refusal
 from configs.settings import Settings, load_product
 from features.commands import add_places, read_tables
 from monitoring.customers.collection_commands import add_collections
@@ -22,11 +23,20 @@ def add_customers(commands: Any) -> None:
     _over_a_book(add_command(customers, "warn", _warn, told), "the day looked at")
     _add_watchlist(customers)
     add_collections(customers)
+    _add_file(customers)
     told = "precision and lead time of each early sign against matured outcomes"
     indicators = add_command(customers, "indicators", _indicators, told)
     add_product(indicators)
     add_places(indicators, told="raw tables, outcomes among them")
     indicators.add_argument("--now", type=day, metavar="DATE", help="what had matured by then counts (default: today)")
+
+
+def _add_file(customers: Any) -> None:
+    told = "one customer's credit file at any day: score, reasons, limit, history, facts as they were known then"
+    file = add_command(customers, "file", _file, told)
+    file.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
+    _over_a_book(file, "the day asked at")
+    file.add_argument("--out", type=Path, metavar="FILE", help="a .html file; its JSON is written beside it")
 
 
 def _over_a_book(parser: Any, told: str) -> None:
@@ -62,13 +72,13 @@ def _review(arguments: Arguments) -> int:
     from monitoring.customers import review_report
     from monitoring.customers.review import review
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     scorer = make_scorer(champion.load_champion(ledger, settings.home, product.name), product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     found = review_report.previous_of(ledger, product.name, as_of)
@@ -103,13 +113,13 @@ def _warn(arguments: Arguments) -> int:
     from monitoring.customers.indicators import make_reader
     from monitoring.customers.warning import look_over
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
@@ -134,11 +144,11 @@ def _say_set_aside(aside: list[str]) -> None:
 
 def _watchlist(arguments: Arguments) -> int:
     from monitoring.customers import watchlist
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    still = watchlist.open_ones(watchlist.warnings_of(Ledger(settings.stores.ledger), product.name))
+    still = watchlist.open_ones(watchlist.warnings_of(open_ledger(settings), product.name))
     lines = [
         f"{one.level:<8} {one.due}  {one.customer_id:<12} {one.indicator:<28} {one.state:<12} {one.owner:<18} {one.id}"
         for one in still
@@ -150,13 +160,13 @@ def _watchlist(arguments: Arguments) -> int:
 
 def _act(arguments: Arguments) -> int:
     from monitoring.customers import watchlist
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     made = watchlist.act(
-        Ledger(settings.stores.ledger),
+        open_ledger(settings),
         product,
         arguments.warning,
         arguments.act,
@@ -177,12 +187,12 @@ def _indicators(arguments: Arguments) -> int:
     from monitoring.customers.indicators import make_reader
     from monitoring.customers.warning import quality
     from serving import champion
-    from serving.ledger import Ledger
+    from serving.ledger import open_ledger
     from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = Ledger(settings.stores.ledger)
+    ledger = open_ledger(settings)
     reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
     now = today() if arguments.now is None else arguments.now
     tables = dict(read_tables(arguments.data, product, settings))
@@ -201,3 +211,39 @@ def _indicators(arguments: Arguments) -> int:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _file(arguments: Arguments) -> int:
+    from features.contracts import iso
+    from features.sources import open_source
+    from monitoring.customers import pages
+    from monitoring.customers.credit_file import credit_file
+    from serving import champion
+    from serving.ledger import open_ledger
+    from serving.score import make_scorer
+
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    ledger = open_ledger(settings)
+    scorer = make_scorer(champion.load_champion(ledger, settings.home, product.name), product)
+    as_of = today() if arguments.as_of is None else arguments.as_of
+    source = open_source(arguments.data, product.reader)
+    values = credit_file(scorer, source, ledger, arguments.customer, as_of)
+    path = (
+        arguments.out or _folder(settings, product.name) / f"file-{_plain_name(arguments.customer)}-{iso(as_of)}.html"
+    )
+    if path.suffix != ".html":
+        raise InputError(f"{path}: expected a name ending in .html")
+    page = pages.write(path, "credit_file.html", values)
+    score = values["score"]
+    told = (
+        f"{arguments.customer}: grade {score['grade']}, PD {score['default_probability']:.4f}, {score['decision']}, "
+        f"limit {score['limit']:,.0f} {product.currency}; {len(values['events'])} events\npage       {page}"
+    )
+    show(arguments, {**values, "page": page}, told)
+    return 0
+
+
+def _plain_name(customer_id: str) -> str:
+    """An id as part of a file's name: no separator of folders can stand in it."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", customer_id)

@@ -63,7 +63,7 @@ def record(ledger: Ledger, product: str, step: Step, rules: CollectionRules, at:
     reason = held(steps_of(ledger, product, step.customer_id), dt.date.fromisoformat(step.on), rules)
     if reason is not None and step.what == "contact":
         raise Refusal(f"{step.customer_id} is not contacted: {reason}")
-    (made,) = ledger.append([Entry(key, KIND, product, step.customer_id, at, canonical(values), key)])
+    (made,) = ledger.append([Entry(key, KIND, product, step.customer_id, at, canonical(values), key, personal=True)])
     return made
 
 

@@ -34,7 +34,7 @@ def overview(
     `default_probability` holds the PD of customers that a review scored.
     """
     rules = product.customers.collections
-    days = _month_days(as_of, rules.months)
+    days = month_days(as_of, rules.months)
     books = [ageing.open_items(tables, day) for day in days]
     sums = np.array([ageing.ageing(book, rules.buckets) for book in books])
     moved = sum(
@@ -69,7 +69,7 @@ def overview(
     }
 
 
-def _month_days(as_of: int, months: int) -> list[int]:
+def month_days(as_of: int, months: int) -> list[int]:
     """`as_of` and the same day of the months before, oldest first."""
     back = tuple(range(months - 1, 0, -1))
     return [*map(int, window_starts(np.array([as_of], np.int32), back)[:, 0]), as_of]
@@ -129,7 +129,7 @@ def vintages(invoices: Columns, as_of: int, rules: CollectionRules) -> list[dict
 
     A month on book that has not passed by `as_of` is missing.
     """
-    ends = _month_days(_month_end(as_of), rules.months + 1)
+    ends = month_days(month_end(as_of), rules.months + 1)
     found = []
     for start, end in itertools.pairwise(ends):
         of_month = (invoices["issued"] > start) & (invoices["issued"] <= end) & (invoices["known_time"] <= as_of)
@@ -145,7 +145,8 @@ def vintages(invoices: Columns, as_of: int, rules: CollectionRules) -> list[dict
     return found
 
 
-def _month_end(as_of: int) -> int:
+def month_end(as_of: int) -> int:
+    """The last day of the month of `as_of`, days since 1970."""
     day = dt.date.fromordinal(as_of + EPOCH)
     following = (day.replace(day=28) + dt.timedelta(4)).replace(day=1)
     return as_of + (following - dt.timedelta(1) - day).days

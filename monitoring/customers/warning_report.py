@@ -21,6 +21,7 @@ from monitoring.customers.watchlist import Warning
 from serving.ledger import Ledger
 
 SHOWN = 100
+_TOGETHER = 1000  # entries in one transaction: a database takes only so many keys in one question
 
 
 def raise_all(
@@ -31,7 +32,8 @@ def raise_all(
     day = dt.date.fromordinal(as_of + EPOCH)
     found = [hit for look in looks for hit in look.found(reader.indicators)]
     entries = watchlist.raise_for(watchlist.warnings_of(ledger, product.name), product.name, found, day, at)
-    new = sum(record.new for record in ledger.append(entries)) if entries else 0
+    batches = [entries[first : first + _TOGETHER] for first in range(0, len(entries), _TOGETHER)]
+    new = sum(record.new for batch in batches for record in ledger.append(batch))
     warnings = watchlist.warnings_of(ledger, product.name)
     still = watchlist.open_ones(warnings)
     levels = Counter(warning.level for warning in still)

@@ -56,14 +56,17 @@ class Warning:
 
 
 def replayed(records: Iterable[Record]) -> dict[str, Warning]:
-    """Every warning by its id, as it stands after `records` in the order of the ledger."""
+    """Every warning by its id, as it stands after `records` in the order of the ledger.
+
+    What was done about a warning of a customer who was erased is left out with it.
+    """
     found: dict[str, Warning] = {}
     for record in records:
         if record.entry.kind == KIND:
             found[record.entry.id] = Warning(
                 id=record.entry.id, product=record.entry.product, raised_at=record.entry.at, **record.body()
             )
-        elif record.entry.kind == STEP:
+        elif record.entry.kind == STEP and record.entry.subject in found:
             about = found[record.entry.subject]
             step = Step(id=record.entry.id, at=record.entry.at, **record.body())
             found[about.id] = replace(about, steps=(*about.steps, step))

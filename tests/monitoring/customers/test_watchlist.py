@@ -13,8 +13,10 @@ from configs.customers import Indicator
 from configs.errors import InputError, Refusal
 from configs.settings import Product
 from monitoring.customers import watchlist
+from monitoring.customers.contacts import Step, record, steps_of
 from monitoring.customers.watchlist import act, open_ones, raise_for, warnings_of
 from serving.ledger import Ledger
+from serving.vault import Vault
 
 DAY = dt.date(2024, 12, 31)
 AT = "2025-01-01T00:00:00.000000+00:00"
@@ -139,6 +141,18 @@ def test_without_a_name_a_reason_or_a_finding_nothing_is_recorded(
         act(ledger, product, raised, "close", "ann", "paid", AT)
     with pytest.raises(InputError, match="no warning 'w'"):
         act(ledger, product, "w", "acknowledge", "ann", "why", AT)
+
+
+def test_of_an_erased_customer_no_warning_is_left_to_read_and_the_others_stay(tmp_path: Path, product: Product) -> None:
+    sealed = Ledger(f"sqlite:///{tmp_path}/sealed.db", Vault(tmp_path / "master.key"))
+    warn(sealed, product, ("a", SIGN, 2.0), ("b", SIGN, 2.0))
+    record(sealed, product.name, Step("a", "hold", "ann", "why", "2025-01-01"), product.customers.collections, AT)
+    for warning in warnings_of(sealed, product.name):
+        act(sealed, product, warning.id, "acknowledge", "ann", "I call", AT)
+    assert sealed.erase("a", "dpo", "their wish", AT) == 2
+    assert [warning.customer_id for warning in warnings_of(sealed, product.name)] == ["b"]
+    assert steps_of(sealed, product.name) == []
+    sealed.verify()
 
 
 def test_the_worst_and_the_first_due_stand_first(ledger: Ledger, product: Product) -> None:
