@@ -55,6 +55,8 @@ async def _ask(port: int, requests: Iterator[bytes], until: float, into: Measure
         fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:] if b": " in line)
         await reader.readexactly(int(fields[b"content-length"]))
         status = int(head[9:12])
+        if time.perf_counter() > until:
+            break
         into.statuses[status] += 1
         if status == 200:
             into.seconds.append(time.perf_counter() - started)
@@ -65,14 +67,12 @@ async def _ask(port: int, requests: Iterator[bytes], until: float, into: Measure
 
 def load(port: int, requests: Sequence[bytes], connections: int, seconds: float, polite: bool = True) -> Measured:
     """Ask without pause over so many connections; who is polite comes again when a refusal said so."""
-    measured = Measured()
+    measured = Measured(elapsed=seconds)
 
     async def all_connections() -> None:
         until = time.perf_counter() + seconds
         turns = itertools.cycle(requests)
         await asyncio.gather(*(_ask(port, turns, until, measured, polite) for _ in range(connections)))
 
-    started = time.perf_counter()
     asyncio.run(all_connections())
-    measured.elapsed = time.perf_counter() - started
     return measured
