@@ -46,8 +46,11 @@ def prepared(bodies: Sequence[dict[str, Any]], port: int, key: str) -> list[byte
     return requests
 
 
-async def _ask(port: int, requests: Iterator[bytes], until: float, into: Measured, polite: bool) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _ask(connection: Connection, requests: Iterator[bytes], until: float, into: Measured, polite: bool) -> None:
+    reader, writer = connection
     while time.perf_counter() < until:
         started = time.perf_counter()
         writer.write(next(requests))
@@ -70,9 +73,10 @@ def load(port: int, requests: Sequence[bytes], connections: int, seconds: float,
     measured = Measured(elapsed=seconds)
 
     async def all_connections() -> None:
-        until = time.perf_counter() + seconds
         turns = itertools.cycle(requests)
-        await asyncio.gather(*(_ask(port, turns, until, measured, polite) for _ in range(connections)))
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)]
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(_ask(one, turns, until, measured, polite) for one in opened))
 
     asyncio.run(all_connections())
     return measured
