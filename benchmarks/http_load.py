@@ -46,8 +46,11 @@ def prepared(bodies: Sequence[dict[str, Any]], port: int, key: str) -> list[byte
     return requests
 
 
-async def _ask(port: int, requests: Iterator[bytes], until: float, into: Measured, polite: bool) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _ask(connection: Connection, requests: Iterator[bytes], until: float, into: Measured, polite: bool) -> None:
+    reader, writer = connection
     while time.perf_counter() < until:
         started = time.perf_counter()
         writer.write(next(requests))
@@ -55,6 +58,8 @@ async def _ask(port: int, requests: Iterator[bytes], until: float, into: Measure
         fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:] if b": " in line)
         await reader.readexactly(int(fields[b"content-length"]))
         status = int(head[9:12])
+        if time.perf_counter() > until:
+            break
         into.statuses[status] += 1
         if status == 200:
             into.seconds.append(time.perf_counter() - started)
@@ -65,14 +70,13 @@ async def _ask(port: int, requests: Iterator[bytes], until: float, into: Measure
 
 def load(port: int, requests: Sequence[bytes], connections: int, seconds: float, polite: bool = True) -> Measured:
     """Ask without pause over so many connections; who is polite comes again when a refusal said so."""
-    measured = Measured()
+    measured = Measured(elapsed=seconds)
 
     async def all_connections() -> None:
-        until = time.perf_counter() + seconds
         turns = itertools.cycle(requests)
-        await asyncio.gather(*(_ask(port, turns, until, measured, polite) for _ in range(connections)))
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)]
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(_ask(one, turns, until, measured, polite) for one in opened))
 
-    started = time.perf_counter()
     asyncio.run(all_connections())
-    measured.elapsed = time.perf_counter() - started
     return measured

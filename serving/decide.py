@@ -38,7 +38,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def digest(self) -> str:
         """SHA-256 of the question: the same question under one idempotency key gives the same answer."""
-        return hashlib.sha256(canonical(msgspec.to_builtins(self))).hexdigest()
+        return hashlib.sha256(canonical(self)).hexdigest()
 
 
 def question_of(
@@ -137,11 +137,12 @@ def _number(value: float) -> float | None:
 
 def ledger_body(question: Question, answer: DecisionAnswer, evidence: dict[str, Any]) -> bytes:
     """The decision record: question, evidence and answer as canonical JSON."""
+    asked = canonical(question)
     return canonical(
         {
-            "question": msgspec.to_builtins(question),
-            "question_sha256": question.digest(),
+            "question": msgspec.Raw(asked),
+            "question_sha256": hashlib.sha256(asked).hexdigest(),
             "evidence": evidence,
-            "answer": msgspec.to_builtins(answer),
+            "answer": answer,
         }
     )
