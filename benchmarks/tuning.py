@@ -26,6 +26,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import optuna
+from optuna.trial import TrialState
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import PredefinedSplit, cross_val_score
 
@@ -54,7 +55,8 @@ class Runner:
         self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=8)
         self.study.optimize(self.objective, n_trials=1)
         self.seconds += time.monotonic() - started
-        if self.study.best_trial.number == len(self.study.trials) - 1:
+        run = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        if self.study.best_trial.number == run[-1].number:
             best = self.study.best_trial
             rounds = int(best.user_attrs.get("rounds", best.params.get("n_estimators", 0)))
             self.curve.append((self.seconds, float(self.study.best_value), dict(best.params), rounds))
