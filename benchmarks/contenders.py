@@ -1,8 +1,7 @@
 """Who competes: each learns from outer training rows, as a careful user of it would, and tells PDs of judged rows.
 
 The tuned ones search as ours does: the same number of Optuna trials from a sensible first one, folds and pruner alike,
-log-loss, early stopping on each inner fold, then a fit on all rows they were given with the mean number of trees. They
-need no rows to calibrate, so they learn from all of the outer training rows, a quarter more than ours.
+log-loss, early stopping on each inner fold, then a fit on all rows they were given with the mean number of trees.
 Rivals live in an environment of their own: pip install xgboost catboost flaml (dependency group `bench`).
 """
 

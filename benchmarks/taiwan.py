@@ -1,6 +1,6 @@
 """UCI credit cards: our model, honestly nested, beside LightGBM defaults on the raw columns, on the same folds.
 
-Outer folds judge; inside each, a part of the outer training rows calibrates and the rest tunes and fits. No judged row
+Outer folds judge; inside each, the outer training rows tune, calibrate out of fold, and fit. No judged row
 is seen by tuner, fit or calibration. Run: python -m benchmarks.taiwan --data FOLDER [--trials 30]
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
         folds = StratifiedKFold(5, shuffle=True, random_state=FOLD_SEED).split(raw, data.defaulted)
         started = time.monotonic()
         for number, (learn, judge) in enumerate(tqdm(list(folds), desc="outer folds")):
-            split = inner_split(data, learn, judge, settings.training)
+            split = Split(data.take(learn), data.take(judge), by_time=False)
             storage = settings.stores.studies.replace("optuna", f"optuna-{number}")
             model = pipeline.make(split, settings.training, storage, "study", lambda *_: None)
             ours[judge] = model.default_probability(split.test.matrix)
@@ -62,12 +62,6 @@ def raw_columns(folder: Path, data: Dataset) -> np.ndarray:
     """The 23 published columns as they are, in the order of `data`."""
     raw = uci_default.read_published(folder).set_index("ID").iloc[:, :-1]
     return raw.loc[data.customer_id.astype(int)].to_numpy(float)
-
-
-def inner_split(data: Dataset, learn: np.ndarray, judge: np.ndarray, settings: Any) -> Split:
-    """The outer training rows into those that tune and fit and those that calibrate."""
-    calibrates = dataset.customer_draw(data.customer_id[learn], settings.seed) < settings.calibration_share
-    return Split(data.take(learn[~calibrates]), data.take(learn[calibrates]), data.take(judge), by_time=False)
 
 
 def report(data: Dataset, ours: np.ndarray, theirs: np.ndarray, scale: Any, trials: int, started: float) -> None:

@@ -86,7 +86,6 @@ class Training(Frozen):
     stability_weight: Annotated[float, Field(ge=0)]
     test_share: Annotated[float, Field(gt=0, lt=0.9)]
     out_of_time_share: Annotated[float, Field(gt=0, lt=0.9)]
-    calibration_share: Annotated[float, Field(gt=0, lt=0.9)]
     minimum_defaults: Count
 
 

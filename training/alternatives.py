@@ -1,7 +1,8 @@
 """Less discriminatory alternatives: models as good as the chosen one that treat groups more alike, out of the trials.
 
-Judged on rows the tuner never saw and the test does not hold. Nothing here changes the model: it is shown, and a
-person chooses and says why. Lights and bounds are policy, not regulation.
+Each is fitted on the same training rows and judged on the same others, the chosen one too; the test stays untouched.
+Nothing here changes the model: it is shown, and a person chooses and says why. Lights and bounds are policy, not
+regulation.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import numpy as np
 
 from configs.errors import Refusal
 from configs.settings import Fairness as Bounds
-from configs.settings import Grade
+from configs.settings import Grade, Training
 from training import fit
 from training.calibrate import platt
 from training.dataset import Dataset
 from training.fairness import approved_by_policy, plain
+from training.folds import fold_of
 from training.impact import adverse_pair, impact_differences, impact_ratios, nearness, pareto_front
 from training.tune import Tuned
 from training.validate import Interval, auc_difference, auc_interval
@@ -116,14 +118,25 @@ def candidates_of(tuned: Tuned, proxies: Sequence[str], bounds: Bounds) -> tuple
     complete = sorted(
         (t for t in tuned.trials if t["log_loss"] is not None), key=lambda t: (t["log_loss"], t["number"])
     )
-    others = [(t, params) for t in complete if (params := _params(t)) != tuned.params][: bounds.candidates]
+    others = [(t, params) for t in complete if (params := _params(t, tuned)) != tuned.params][: bounds.candidates]
     trials = [Candidate(f"trial {t['number']}", params, _rounds(t, tuned)) for t, params in others]
     reduced = [Candidate(f"{CHOSEN} without {name}", tuned.params, tuned.rounds, (name,)) for name in proxies]
     return (*trials, *reduced)
 
 
-def _params(trial: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in trial.items() if key not in ("number", "state", "log_loss", "rounds")}
+def chosen_of(tuned: Tuned) -> Candidate:
+    """The model the tuner chose."""
+    return Candidate(CHOSEN, tuned.params, tuned.rounds)
+
+
+def sides(train: Dataset, settings: Training) -> tuple[Dataset, Dataset]:
+    """Rows to fit on and rows to judge by: the folds of the tuner, the first of which is held back."""
+    first = fold_of(train.kin(), train.defaulted, settings.folds, settings.seed) == 0
+    return train.take(np.flatnonzero(~first)), train.take(np.flatnonzero(first))
+
+
+def _params(trial: Mapping[str, Any], tuned: Tuned) -> dict[str, Any]:
+    return {name: trial[name] for name in tuned.params}
 
 
 def _rounds(trial: Mapping[str, Any], tuned: Tuned) -> int:
@@ -134,7 +147,7 @@ def _rounds(trial: Mapping[str, Any], tuned: Tuned) -> int:
 def search(
     train: Dataset,
     held_back: Dataset,
-    chosen: np.ndarray,
+    chosen: Candidate,
     candidates: Sequence[Candidate],
     groups: Mapping[str, np.ndarray],
     grades: Sequence[Grade],
@@ -144,13 +157,13 @@ def search(
     progress: Progress,
     clock: Callable[[], float] = time.monotonic,
 ) -> Alternatives:
-    """Refit each candidate on `train` and hold it against the chosen model's PDs (rows,) on `held_back`.
+    """Refit each candidate on `train` and hold it against the chosen one, refitted alike, on `held_back`.
 
     `groups` are those of the held-back rows, by attribute. After `search_seconds` no refit starts. An attribute with
     fewer than two groups of `smallest_cell` rows is left out.
     """
     deadline = clock() + bounds.search_seconds
-    models: list[tuple[Candidate, np.ndarray]] = [(Candidate(CHOSEN, {}, 0), chosen)]
+    models = [(chosen, _refit(train, held_back, chosen, seed, threads))]
     left_out: list[str] = []
     for done, candidate in enumerate(candidates, start=1):
         if clock() < deadline:

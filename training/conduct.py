@@ -31,7 +31,7 @@ def sections(
     """JSON sections `fairness` and `alternatives` where the product lists `protected`, `reject_inference` where
     `declined`; `stage` is told what happens next.
 
-    Groups are compared on the test rows, each customer once; alternatives on the rows that calibrate; the declined
+    Groups are compared on the test rows, each customer once; alternatives on a fold of the training rows; the declined
     are held against all of `data`, as all vintages of both are. Raises DataError where a listed table is absent, and
     where a protected attribute is a feature too.
     """
@@ -72,14 +72,15 @@ def _groups(
     proxies = proxy.proxy_test(
         train.matrix, program.features, train.customer_id, groups_of(train), bounds, seed, threads
     )
+    learn, held_back = alternatives.sides(train, settings.training)
     candidates = alternatives.candidates_of(tuned, proxy.strongest(proxies, bounds.without_proxies), bounds)
     stage(f"judge {len(candidates)} alternatives")
     searched = alternatives.search(
-        train,
-        split.calibrate,
-        predict(split.calibrate.matrix),
+        learn,
+        held_back,
+        alternatives.chosen_of(tuned),
         candidates,
-        groups_of(split.calibrate),
+        groups_of(held_back),
         product.grades,
         bounds,
         seed,

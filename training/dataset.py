@@ -57,10 +57,12 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Three datasets that share no customer and no group; `by_time`: the test lies later than the other two."""
+    """Two datasets that share no customer and no group; `by_time`: the test lies later than what trains.
+
+    `train` tunes, fits and, out of fold, calibrates.
+    """
 
     train: Dataset
-    calibrate: Dataset
     test: Dataset
     by_time: bool
 
@@ -137,12 +139,7 @@ def split(data: Dataset, settings: Training) -> Split:
     if by_time:
         late_dates = max(1, round(len(dates) * settings.out_of_time_share))
         early = data.as_of < dates[-late_dates]
-    # The same draw, stretched over the customers that are left, chooses those that calibrate.
-    rest = (draw - settings.test_share) / (1 - settings.test_share)
-    calibrates = ~is_test & early & (rest < settings.calibration_share)
-    trains = ~is_test & early & ~calibrates
-    tests = is_test & ~early if by_time else is_test
-    parts = {"train": trains, "calibrate": calibrates, "test": tests}
+    parts = {"train": ~is_test & early, "test": is_test & ~early if by_time else is_test}
     for name, rows in parts.items():
         bad = int(data.defaulted[rows].sum())
         needed = settings.minimum_defaults if name == "train" else max(5, settings.minimum_defaults // 3)

@@ -31,8 +31,9 @@ CHAMPION = "champion_default_probability"
 class Facts:
     """What a report needs beside the predictions, none of it computed by the report: kept so that it re-derives.
 
-    Rows and defaults of the calibration rows by grade (the initial validation), the AUC on the training rows, the
-    PD below which the policy approves, the most used features, and their rows by bin then (training) and now (test).
+    Rows and defaults of the training rows by grade, told out of fold (the initial validation), the AUC on the training
+    rows, the PD below which the policy approves, the most used features, and their rows by bin then (training) and now
+    (test).
     """
 
     training_auc: float
@@ -70,16 +71,16 @@ def predictions(
 
 def gather(
     split: Split,
-    default_probability: Callable[[np.ndarray], np.ndarray],
+    out_of_fold: np.ndarray,
     gains: Mapping[str, float],
     scale: Scale,
     product: Product,
     training_auc: float,
     policy: ValidationPolicy,
 ) -> Facts:
-    """The facts of a fresh model on its three parts."""
-    train, calibrate, test = split.train, split.calibrate, split.test
-    grade = scale.grade_index(default_probability(calibrate.matrix))
+    """The facts of a fresh model: `out_of_fold` (rows,) are PDs of the training rows by trees that never saw them."""
+    train, test = split.train, split.test
+    grade = scale.grade_index(out_of_fold)
     size = len(scale.names)
     used = sorted((name for name, gain in gains.items() if gain > 0), key=lambda name: -gains[name])
     top = tuple(used[: policy.top_features])
@@ -87,7 +88,7 @@ def gather(
     return Facts(
         training_auc=training_auc,
         initial_rows=tuple(np.bincount(grade, minlength=size).tolist()),
-        initial_defaults=tuple(np.bincount(grade[calibrate.defaulted == 1], minlength=size).tolist()),
+        initial_defaults=tuple(np.bincount(grade[train.defaulted == 1], minlength=size).tolist()),
         approve_below=approve_below(product),
         top_features=top,
         feature_counts={

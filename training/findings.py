@@ -16,7 +16,7 @@ from training.validate import Interval, Validation
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Rows that taught the model nothing, what it said of them, and the grades of the rows that calibrated it.
+    """Rows that taught the model nothing, what it said of them, and the grades of its training rows, told out of fold.
 
     `grade` is (rows,); `initial_rows` and `initial_defaults` are by grade, best to worst.
     """
@@ -72,7 +72,7 @@ def discrimination(judged: Judged) -> list[Finding]:
     skill = reliability.brier_skill(judged.default_probability, judged.bad)
     bounds = {"amber": policy.auc_amber, "red": policy.auc_red}
     auc_light, ranks = at_least(auc.value, **bounds), at_least(tau, 0, 0)
-    fall_told = f"AUC of the grades {current:.4f}, at initial validation (rows that calibrated) {initial:.4f}"
+    fall_told = f"AUC of the grades {current:.4f}, at initial validation (training rows, out of fold) {initial:.4f}"
     tau_told = f"rank correlation of grade and default rate {tau:.2f}; 1 where every worse grade defaults more"
     skill_told = f"the Brier score is {100 * skill:.1f} % below that of the default rate told to all"
     ecb = "ECB (2019), 2.5.4.1"

@@ -67,7 +67,7 @@ def judge(
     benchmark = compare(make_scorecard(split.train, seed), test, default_probability, scale)
     red = [finding.subject for finding in leakage.red(leaks)]
     verdict = gate.judge(numbers, training_auc, difference, settings.gate, certificate, red)
-    facts = examine.gather(split, model.default_probability, gains(model.booster), scale, product, training_auc,
+    facts = examine.gather(split, model.out_of_fold, gains(model.booster), scale, product, training_auc,
                            settings.validation)  # fmt: skip
     rows = examine.predictions(test, default_probability, of_champion, facts.top_features)
     moved = examine.moves(reference, features, facts, model.default_probability, scale, settings.validation)

@@ -86,9 +86,7 @@ def train(
     return Outcome(made, judged.test, judged.verdict, judged.against_champion, run_id, path)
 
 
-def _page(
-    made: Bundle, model: Model, judged: Judgement, defaulted: np.ndarray
-) -> tuple[str, Mapping[str, Any]]:
+def _page(made: Bundle, model: Model, judged: Judgement, defaulted: np.ndarray) -> tuple[str, Mapping[str, Any]]:
     trials = [trial["log_loss"] for trial in model.tuned.trials]
     plots = report.figures(judged.default_probability, defaulted, judged.report, gains(model.booster), trials)
     told, shown = _told(made.training), sections.sections(made)
@@ -100,7 +98,7 @@ def _summary(
     model: Model,
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
-    parts = {"train": split.train, "calibrate": split.calibrate, "test": split.test}
+    parts = {"train": split.train, "test": split.test}
     return {
         "run": dict(run),
         "split": "out of time and by customer" if split.by_time else "by customer",
@@ -116,8 +114,8 @@ def _summary(
         },
         "immature_outcomes": split.train.immature,
         "outcomes": split.train.clock.to_json(),
-        "params": model.tuned.params,
-        "rounds": model.tuned.rounds,
+        "params": dict(model.params),
+        "rounds": model.booster.num_trees(),
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
         "started_from": model.tuned.started_from,
@@ -148,18 +146,20 @@ def _parts(
 
 
 def _reference(split: Split, model: Model) -> pd.DataFrame:
-    """Rows the fit never saw, so that their PDs are spread as those of new customers will be.
+    """Rows with PDs by trees that never saw them, so that these are spread as those of new customers will be.
 
-    Of many rows every n-th is taken: the first would be those that calibrated alone.
+    Of many rows every n-th is taken: the first would be training rows alone.
     """
-    rows = len(split.calibrate) + len(split.test)
+    train, test = split.train, split.test
+    rows = len(train) + len(test)
     taken = np.linspace(0, rows - 1, min(rows, _REFERENCE_ROWS)).astype(int)
-    values = np.concatenate([split.calibrate.matrix, split.test.matrix])[taken]
-    frame = pd.DataFrame(values, columns=list(split.train.program.names))
+    values = np.concatenate([train.matrix, test.matrix])[taken]
+    frame = pd.DataFrame(values, columns=list(train.program.names))
+    pds = np.concatenate([model.out_of_fold, model.default_probability(test.matrix)])
     judged = {
-        "default_probability": model.default_probability(values),
-        "defaulted": np.concatenate([split.calibrate.defaulted, split.test.defaulted])[taken],
-        "as_of": np.concatenate([split.calibrate.as_of, split.test.as_of])[taken],
+        "default_probability": pds[taken],
+        "defaulted": np.concatenate([train.defaulted, test.defaulted])[taken],
+        "as_of": np.concatenate([train.as_of, test.as_of])[taken],
     }
     return frame.assign(**{f"_{name}": column for name, column in judged.items()})
 

@@ -120,7 +120,7 @@ def _fairness(found: Mapping[str, Any]) -> Section:
 def _alternatives(found: Mapping[str, Any]) -> Section:
     return Section(
         "Less discriminatory alternatives",
-        "Other models of the same study beside the chosen one, on the rows that calibrate",
+        "Other models of the same study beside the chosen one, on training rows that none of them learnt from",
         tables=(_table("AUC against impact ratio", _ALTERNATIVE, found["table"]),),
     )
 

@@ -25,6 +25,7 @@ from training import examine, fit, gate, pipeline, registry
 from training.bundle import Parts
 from training.calibrate import Calibration
 from training.dataset import Dataset, Split
+from training.folds import Folds, Rows
 from training.monotone import certify
 from training.scaling import Scale, make_scale
 from training.signature import PrivateKey
@@ -224,13 +225,15 @@ def examined(
     def default_probability(values: np.ndarray) -> np.ndarray:
         return parts.calibration.default_probability(fit.raw_score(parts.booster, values))
 
-    train, calibrate, test = numbers(600), numbers(400, seed=4), numbers(1600, seed=5)
+    train, test = numbers(600), numbers(1600, seed=5)
     pds = default_probability(test.matrix)
+    out_of_fold = Folds(Rows.of(train), settings.training).out_of_fold({"num_leaves": 4}, 12)
     champion = expit(np.nan_to_num(test.matrix[:, 0]) - 1.4)
     gains = {"debt": 0.6, "income": 0.3, "town": 0.1, "noise": 0.0}
     product = shipped("trade_credit")
-    split = Split(train, calibrate, test, by_time=False)
-    facts = examine.gather(split, default_probability, gains, parts.scale, product, training_auc=0.8, policy=policy)
+    split = Split(train, test, by_time=False)
+    initial = parts.calibration.default_probability(out_of_fold)
+    facts = examine.gather(split, initial, gains, parts.scale, product, training_auc=0.8, policy=policy)
     rows = examine.predictions(test, pds, champion, facts.top_features)
     features = parts.program.features
     moved = examine.moves(parts.reference, features, facts, default_probability, parts.scale, policy)

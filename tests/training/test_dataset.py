@@ -43,7 +43,7 @@ def rows_of(dates: int, customers: int, numbers: Callable[..., Dataset]) -> Data
 
 def sides(data: Dataset, settings_: Training) -> dict[str, set[str]]:
     parts = split(data, settings_)
-    return {name: set(getattr(parts, name).customer_id) for name in ("train", "calibrate", "test")}
+    return {name: set(getattr(parts, name).customer_id) for name in ("train", "test")}
 
 
 @given(seed=st.integers(0, 10**6), dates=st.integers(1, 6), customers=st.integers(400, 500))
@@ -61,7 +61,7 @@ def test_with_dates_the_test_lies_later_than_what_teaches(
 ) -> None:
     parts = split(rows_of(dates, 200, numbers), training)
     assert parts.by_time
-    assert parts.test.as_of.min() > max(parts.train.as_of.max(), parts.calibrate.as_of.max())
+    assert parts.test.as_of.min() > parts.train.as_of.max()
 
 
 @pytest.mark.parametrize(("dates", "late"), [(4, 1), (8, 2), (12, 3)])
@@ -78,14 +78,13 @@ def test_with_few_dates_the_customers_alone_are_split(
 ) -> None:
     parts = split(rows_of(dates, 200, numbers), training)
     assert not parts.by_time
-    assert len(parts.train) + len(parts.calibrate) + len(parts.test) == dates * 200
+    assert len(parts.train) + len(parts.test) == dates * 200
 
 
 def test_the_shares_are_those_asked_for(numbers: Callable[..., Dataset], training: Training) -> None:
     parts = split(rows_of(1, 5000, numbers), training)
-    # A fifth of all to the test, a fifth of the others to calibrate.
+    # A fifth of all to the test.
     assert len(parts.test) == pytest.approx(1000, abs=5 * (5000 * 0.2 * 0.8) ** 0.5)
-    assert len(parts.calibrate) == pytest.approx(800, abs=5 * (5000 * 0.16 * 0.84) ** 0.5)
 
 
 def test_a_customer_stays_on_its_side_when_others_come(numbers: Callable[..., Dataset], training: Training) -> None:
@@ -99,7 +98,7 @@ def test_a_test_customer_never_teaches_when_dates_are_added(
     numbers: Callable[..., Dataset], training: Training
 ) -> None:
     before, after = (sides(rows_of(dates, 200, numbers), training) for dates in (1, 8))
-    assert not before["test"] & (after["train"] | after["calibrate"])
+    assert not before["test"] & after["train"]
 
 
 @given(order=st.randoms(use_true_random=False))
@@ -131,7 +130,7 @@ def test_no_group_is_in_two_parts(
     data = grouped(rows_of(dates, 400, numbers), size)
     parts = split(data, training.model_copy(update={"seed": seed}))
     for of in (lambda part: set(part.group) - {""}, lambda part: set(part.customer_id)):
-        found = [of(part) for part in (parts.train, parts.calibrate, parts.test)]
+        found = [of(part) for part in (parts.train, parts.test)]
         assert sum(map(len, found)) == len(set.union(*found))
 
 

@@ -16,8 +16,20 @@ from sklearn.metrics import log_loss
 
 from configs.settings import Settings, Training
 from training import fit
+from training.calibrate import platt
 from training.dataset import Dataset
-from training.folds import Folds, Judged, Rows, fold_of, most_rounds, periods, spread_over_time
+from training.folds import (
+    QUICK,
+    Folds,
+    Judged,
+    Rows,
+    fold_of,
+    most_rounds,
+    periods,
+    rounds_of_all,
+    slowed,
+    spread_over_time,
+)
 
 PARAMS = {"num_leaves": 6, "learning_rate": 0.1, "feature_fraction": 0.7, "bagging_fraction": 0.7}
 
@@ -68,9 +80,7 @@ def test_any_number_of_threads_judges_alike(data: Dataset, quick: Training, thre
     one, many = (judged(data, quick.model_copy(update={"threads": count})) for count in (1, threads))
     for a, b in zip(one, many, strict=True):
         assert (pytest.approx(a.log_loss, abs=1e-14), a.rounds) == (b.log_loss, b.rounds)
-        assert a.raw_score is not None
-        assert b.raw_score is not None
-        assert a.raw_score.tobytes() == b.raw_score.tobytes()
+        np.testing.assert_allclose(a.log_odds, b.log_odds, rtol=0, atol=1e-12)
 
 
 def test_a_fold_judges_what_trees_of_the_others_say(data: Dataset, quick: Training) -> None:
@@ -81,9 +91,10 @@ def test_a_fold_judges_what_trees_of_the_others_say(data: Dataset, quick: Traini
     booster = fit.fit(
         data.matrix[learn], data.defaulted[learn], data.program.features, PARAMS, first.rounds, quick.seed, 1
     )
-    assert first.log_loss == pytest.approx(
-        log_loss(data.defaulted[rows], expit(fit.raw_score(booster, data.matrix[rows]))), abs=1e-9
-    )
+    line = platt(fit.raw_score(booster, data.matrix[rows]), data.defaulted[rows])
+    expected = log_loss(data.defaulted[rows], line.default_probability(fit.raw_score(booster, data.matrix[rows])))
+    assert first.log_loss == pytest.approx(expected, abs=1e-7)
+    assert log_loss(data.defaulted[rows], expit(first.log_odds)) == pytest.approx(expected, abs=1e-7)
 
 
 def test_folds_that_nobody_waits_for_are_left(data: Dataset, quick: Training, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,4 +158,36 @@ def test_time_counts_only_with_a_weight_and_with_dates(data: Dataset, quick: Tra
         folds = Folds(Rows.of(of), quick.model_copy(update={"stability_weight": weight}))
         shown = list(folds.judge(PARAMS))
         assert (folds.spread(shown) > 0) == counts
-        assert all((fold.raw_score is not None) == counts for fold in shown)
+
+
+def test_a_score_out_of_fold_is_that_of_trees_which_never_saw_the_row(data: Dataset, quick: Training) -> None:
+    folds = Folds(Rows.of(data), quick)
+    told = folds.out_of_fold(PARAMS, 12)
+    for rows in folds.judged_rows:
+        learn = np.setdiff1d(np.arange(len(data)), rows)
+        booster = fit.fit(data.matrix[learn], data.defaulted[learn], data.program.features, PARAMS, 12, quick.seed, 1)
+        np.testing.assert_allclose(told[rows], fit.raw_score(booster, data.matrix[rows]), atol=1e-12)
+
+
+def test_scores_out_of_fold_are_the_same_with_any_number_of_threads(data: Dataset, quick: Training) -> None:
+    one, many = (
+        Folds(Rows.of(data), quick.model_copy(update={"threads": count})).out_of_fold(PARAMS, 12) for count in (1, 3)
+    )
+    assert one.tobytes() == many.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("leaves", "rounds", "maximum_leaves", "rate", "slow"),
+    [
+        (10, 60, 16_000, 0.03, 200),  # 60 x 0.1 = 200 x 0.03
+        (20, 60, 2_000, 0.1 * 60 * (4 / 3) ** 0.5 / 100, 87),  # 100 trees are allowed when all rows learn
+        (20, 99, 2_000, 0.1, 99),  # no room to be slower
+    ],
+)
+def test_a_model_learns_as_slowly_as_its_leaves_allow(
+    quick: Training, leaves: int, rounds: int, maximum_leaves: int, rate: float, slow: int
+) -> None:
+    allowed = quick.model_copy(update={"max_rounds": 1500, "maximum_leaves": maximum_leaves})
+    params, slower = slowed({"num_leaves": leaves, **QUICK}, rounds, allowed)
+    assert (params["learning_rate"], slower) == (pytest.approx(rate), slow)
+    assert rounds_of_all(slower, allowed, leaves) * leaves <= maximum_leaves

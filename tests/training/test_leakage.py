@@ -155,10 +155,10 @@ def test_a_customer_in_two_parts_is_red(honest: Split) -> None:
 def test_a_group_in_two_parts_is_red(honest: Split) -> None:
     named = {
         name: dataclasses.replace(part, group=np.array(["", *["g"] * 3, *[""] * (len(part) - 4)], object))
-        for name, part in (("calibrate", honest.calibrate), ("test", honest.test))
+        for name, part in (("train", honest.train), ("test", honest.test))
     }
     findings = leakage.overlap(dataclasses.replace(honest, **named))
-    assert found(findings) == [("overlap_of_groups", "red", "calibrate, test")]
+    assert found(findings) == [("overlap_of_groups", "red", "train, test")]
 
 
 def test_rows_copied_into_the_test_are_amber(honest: Split) -> None:

@@ -172,16 +172,21 @@ def test_a_champion_is_scored_by_its_own_features(trained: Any, parts_of: datase
     assert judgement.against(of_champion, test, pds) == expected
 
 
-def test_the_calibration_rows_were_not_fitted(trained: Any, parts_of: dataset.Split) -> None:
-    taught = set(parts_of.train.customer_id)
-    assert not taught & {*parts_of.calibrate.customer_id, *parts_of.test.customer_id}
+def test_no_row_of_the_test_taught_the_model(trained: Any, parts_of: dataset.Split) -> None:
+    assert not set(parts_of.train.customer_id) & set(parts_of.test.customer_id)
     assert trained.outcome.bundle.training["parts"]["train"]["rows"] == len(parts_of.train)
 
 
-def test_calibration_is_right_on_the_rows_that_calibrate(trained: Any, parts_of: dataset.Split) -> None:
-    held = parts_of.calibrate
-    mean = trained.outcome.bundle.default_probability(held.matrix).mean()
-    assert mean == pytest.approx(held.defaulted.mean(), abs=1e-6)
+def test_out_of_fold_the_level_of_the_training_rows_is_right(trained: Any, parts_of: dataset.Split) -> None:
+    told = trained.outcome.bundle.reference()["_default_probability"][: len(parts_of.train)]
+    assert told.mean() == pytest.approx(parts_of.train.defaulted.mean(), abs=1e-6)
+
+
+def test_the_model_tells_the_level_of_rows_it_never_saw(trained: Any, parts_of: dataset.Split) -> None:
+    # Customers of the same months who are no part of the training: the final trees are not those that were calibrated.
+    told, test = trained.outcome.bundle.default_probability(parts_of.test.matrix), parts_of.test
+    error = np.sqrt((told * (1 - told)).sum()) / len(test)
+    assert abs(told.mean() - test.defaulted.mean()) < 4 * error
 
 
 def test_pds_agree_with_the_truth_the_simulation_knows(
@@ -198,20 +203,27 @@ def test_pds_agree_with_the_truth_the_simulation_knows(
     assert np.corrcoef(np.log(told), np.log(true_pd))[0, 1] > 0.5
 
 
-def test_the_reference_is_rows_the_fit_never_saw(trained: Any, parts_of: dataset.Split) -> None:
+def test_the_reference_is_the_rows_of_both_parts(trained: Any, parts_of: dataset.Split) -> None:
     reference = trained.outcome.bundle.reference()
-    held = np.concatenate([parts_of.calibrate.matrix, parts_of.test.matrix])
+    held = np.concatenate([parts_of.train.matrix, parts_of.test.matrix])
     np.testing.assert_array_equal(reference[list(trained.outcome.bundle.program.names)].to_numpy(), held)
 
 
 def test_the_reference_holds_pds_labels_and_days_in_step(trained: Any, parts_of: dataset.Split) -> None:
     bundle = trained.outcome.bundle
     reference = bundle.reference()
-    told = bundle.default_probability(reference[list(bundle.program.names)].to_numpy())
-    held = (parts_of.calibrate, parts_of.test)
-    assert reference["_default_probability"].to_numpy().tobytes() == told.tobytes()
+    told = bundle.default_probability(parts_of.test.matrix)
+    held = (parts_of.train, parts_of.test)
+    assert reference["_default_probability"].to_numpy()[len(parts_of.train) :].tobytes() == told.tobytes()
     assert reference["_defaulted"].tolist() == [bad for part in held for bad in part.defaulted]
     assert reference["_as_of"].tolist() == [day for part in held for day in part.as_of]
+
+
+def test_the_reference_tells_training_rows_as_trees_that_never_saw_them(trained: Any, parts_of: dataset.Split) -> None:
+    bundle, train = trained.outcome.bundle, parts_of.train
+    told = bundle.reference()["_default_probability"].to_numpy()[: len(train)]
+    known = bundle.default_probability(train.matrix)
+    assert roc_auc_score(train.defaulted, told) < roc_auc_score(train.defaulted, known) - 0.02
 
 
 def test_a_reference_of_many_rows_is_thinned_evenly(
@@ -219,7 +231,8 @@ def test_a_reference_of_many_rows_is_thinned_evenly(
 ) -> None:
     monkeypatch.setattr(pipeline, "_REFERENCE_ROWS", 50)
     chosen = Chosen(trained.outcome.bundle.calibration, (), None)
-    model = pipeline.Model(trained.outcome.bundle.booster, chosen, None)  # type: ignore[arg-type]
+    out_of_fold = np.linspace(0, 1, len(parts_of.train))
+    model = pipeline.Model(trained.outcome.bundle.booster, {}, chosen, None, out_of_fold)  # type: ignore[arg-type]
     reference = pipeline._reference(parts_of, model)
     assert len(reference) == 50
     assert set(reference["_as_of"]) > set(parts_of.test.as_of)
