@@ -9,6 +9,8 @@ import pytest
 
 from configs.settings import Monitoring
 from monitoring.checks import Finding, check_window
+from monitoring.reference import make_reference
+from monitoring.windows import Window
 
 ROWS = 400
 
@@ -26,9 +28,16 @@ def look(window, feature, bounds: Monitoring) -> Callable[..., list[Finding]]:
     def findings(now, then, low: float = -np.inf, high: float = np.inf, dates=None) -> list[Finding]:
         asked = np.full(len(then), 18_900) if dates is None else np.asarray(dates)
         reference = np.asarray(then, float).reshape(-1, 1)
-        return check_window(window(now), reference, asked, [feature("income", low, high)], bounds)
+        return checked(window(now), reference, asked, [feature("income", low, high)], bounds)
 
     return findings
+
+
+def checked(watched: Window, then: np.ndarray, dates: np.ndarray, features: list, bounds: Monitoring) -> list[Finding]:
+    """The findings about a window, against a reference of these rows."""
+    reference = make_reference(features, then, np.full(len(then), 0.03), dates, 1.0, bounds)
+    counted = reference.count(watched.values, watched.default_probability)
+    return check_window(watched, counted, reference, bounds)
 
 
 def named(findings: list[Finding]) -> list[tuple[str, str, str]]:
@@ -121,14 +130,14 @@ def test_a_tenfold_economy_is_no_unit_error(look, rng: np.random.Generator) -> N
 
 def test_repeated_decisions_are_counted(window, feature, bounds: Monitoring) -> None:
     watched = window([1.0, 2, 3, 4], customers=["a", "b", "a", "a"])
-    found = check_window(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds)
+    found = checked(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds)
     assert named(found) == [("decisions", "repeated", "amber")]
     assert found[0].measured == 2
 
 
 def test_one_customer_on_two_days_is_no_repetition(window, feature, bounds: Monitoring) -> None:
     watched = window([1.0, 2], customers=["a", "a"], as_of=[19_000, 19_030])
-    assert check_window(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds) == []
+    assert checked(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds) == []
 
 
 def test_one_faulty_column_never_hides_another(window, feature, bounds: Monitoring, rng: np.random.Generator) -> None:
@@ -136,7 +145,7 @@ def test_one_faulty_column_never_hides_another(window, feature, bounds: Monitori
     now = [np.full(ROWS, np.nan), np.full(ROWS, np.inf), np.full(ROWS, 2.0), 100 * rng.lognormal(size=ROWS)]
     now.append(rng.lognormal(size=ROWS))
     then = rng.lognormal(size=(2000, 5))
-    found = check_window(window(*now), then, np.full(2000, 18_900), [feature(name) for name in names], bounds)
+    found = checked(window(*now), then, np.full(2000, 18_900), [feature(name) for name in names], bounds)
     assert named(found) == [
         ("dead", "missing", "red"),
         ("infinite", "range", "red"),
@@ -155,4 +164,4 @@ def test_an_unshifted_window_has_no_finding(window, feature, bounds: Monitoring,
 
     declared = [feature(name, low) for name, low in (("gaps", 0), ("level", -np.inf), ("late", 0), ("share", 0))]
     now = drawn(500)
-    assert check_window(window(*now.T), drawn(3000), np.repeat([1, 2, 3], 1000), declared, bounds) == []
+    assert checked(window(*now.T), drawn(3000), np.repeat([1, 2, 3], 1000), declared, bounds) == []
