@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from configs.settings import Monitoring
 from monitoring.checks import Finding, check_window
 from monitoring.reference import make_reference
-from monitoring.windows import Window
+from monitoring.windows import Arrival, Window
 
 ROWS = 400
 
@@ -165,3 +167,46 @@ def test_an_unshifted_window_has_no_finding(window, feature, bounds: Monitoring,
     declared = [feature(name, low) for name, low in (("gaps", 0), ("level", -np.inf), ("late", 0), ("share", 0))]
     now = drawn(500)
     assert checked(window(*now.T), drawn(3000), np.repeat([1, 2, 3], 1000), declared, bounds) == []
+
+
+def arrived(window: Window, **arrival: object) -> Window:
+    return replace(window, arrival=Arrival(**arrival))
+
+
+@pytest.mark.parametrize(
+    ("arrival", "check", "level", "told"),
+    [
+        ({"absent": ("income",)}, "absent", "red", "no such column came"),
+        ({"unreadable": {"income": 8}}, "type", "red", "8 values are no numbers"),
+        ({"unseen": {"income": (2, "zebra")}}, "category", "amber", "2 rows with a category .* such as 'zebra'"),
+        ({"unseen": {"income": (200, "zebra")}}, "category", "red", "200 rows"),
+    ],
+)
+def test_how_a_column_came_is_told(
+    window, feature, bounds: Monitoring, rng: np.random.Generator, arrival, check: str, level: str, told: str
+) -> None:
+    watched = arrived(window(rng.normal(size=ROWS)), **arrival)
+    found = checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("income")], bounds)
+    assert named(found) == [("income", check, level)]
+    assert re.search(told, found[0].told)
+
+
+@pytest.mark.parametrize(("before", "found"), [(790, []), (900, [("decisions", "row count", "amber")]), (None, [])])
+def test_half_as_many_decisions_as_before_are_named(
+    window, feature, bounds: Monitoring, rng: np.random.Generator, before: int | None, found: list
+) -> None:
+    watched = arrived(window(rng.normal(size=ROWS)), rows_before=before)
+    assert named(checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("x")], bounds)) == found
+
+
+def test_a_few_decisions_fewer_prove_nothing(window, feature, bounds: Monitoring, rng: np.random.Generator) -> None:
+    watched = arrived(window(rng.normal(size=4)), rows_before=11)
+    assert checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("x")], bounds) == []
+
+
+@pytest.mark.parametrize(("age", "found"), [(35, []), (36, [("decisions", "freshness", "amber")])])
+def test_a_window_whose_newest_decision_is_old_is_named(
+    window, feature, bounds: Monitoring, rng: np.random.Generator, age: int, found: list
+) -> None:
+    watched = arrived(window(rng.normal(size=ROWS), as_of=19_000), until=19_000 + age)
+    assert named(checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("x")], bounds)) == found
