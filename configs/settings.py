@@ -195,9 +195,20 @@ class Monitoring(Frozen):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     missing_jump: Share
     outside_share: Share
+    freshness_days: Count
+    row_count_ratio: Band
+    fine_bins: Annotated[int, Field(ge=10, le=500)]
+    runs_a_year: Count
+    false_alarms_a_year: Positive
+    power: Annotated[float, Field(gt=0.5, lt=1)]
+    money_rows: Count
+    money_draws: Annotated[int, Field(ge=100)]
+    money_share: Share
+    seed: Annotated[int, Field(ge=0)]
     minimum_rows: Count
     minimum_defaults: Count
     auc_drop: Share
+    calibration_slope: Band
     calibration_ratio: Band
     evidently_rows: Count
 

@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-from matplotlib.figure import Figure
 
-from configs.settings import Settings
-from configs.whole import whole
+from configs.errors import ConfigError
+from configs.settings import Product, Settings, load_product
 from features.contracts import iso
 from features.outcome import Labels
+from monitoring import page
 from monitoring.checks import Finding, check_window
-from monitoring.outcomes import Performance, performance
-from monitoring.stability import Stability, stabilities, stability
-from monitoring.verdict import Verdict, judge
-from monitoring.windows import Window, described
+from monitoring.level import Level, level_of
+from monitoring.money import Money, drift_in_money
+from monitoring.outcomes import performance
+from monitoring.page import Report
+from monitoring.power import Promise, power_of
+from monitoring.reference import Reference, reference_of
+from monitoring.stability import Stability, budget_of, most_moved, stabilities
+from monitoring.verdict import Evidence, Worth, judge
+from monitoring.windows import Window, described, outcomes_of
 from serving.ledger import Entry, Ledger, canonical
-from training.bundle import Bundle
-from training.psi import counts, edges_of
-from training.report import inline_svg
+from training.bundle import Bundle, file_digest
 from training.validate import Interval
 
 log = logging.getLogger("creditloop.monitoring")
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What one run found, and where it is written."""
-
-    product: str
-    model: str
-    now: str
-    window: str
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    score: Stability
-    features: tuple[Stability, ...]
-    performance: Performance | None
-    page: Path
-    evidently_page: Path | None
 
 
 def run(
@@ -59,28 +40,36 @@ def run(
     now: int,
     evidently: bool,
     stage: Callable[[str], None],
+    worth: Worth | None = None,
+    product: Product | None = None,
 ) -> Report:
-    """Check, compare, judge and write the pages of one window under `settings.home`/reports."""
+    """Check, compare, count in money, judge and write the pages of one window under `settings.home`/reports.
+
+    `worth` is what a new model would gain, where one was tried. The policy is that of `product`, else of the product
+    file of the bundle's name.
+    """
     bounds = settings.monitoring
-    names = bundle.program.names
-    reference = bundle.reference()
-    then = reference[list(names)].to_numpy(np.float64)
-    stage(f"check {len(window):,} rows of {len(names)} features")
-    score = stability("default_probability", window.default_probability, _pds(reference), bounds)
-    findings: list[Finding] = []
-    moved: list[Stability] = []
+    stage(f"check {len(window):,} rows of {len(bundle.program.names)} features")
+    reference = reference_of(bundle, bounds)
+    counted = reference.count(window.values, window.default_probability)
+    *moved, score = stabilities(counted, reference.counted, reference.grid, reference.sizes(window.customers()), bounds)
+    findings = check_window(window, counted, reference, bounds) if len(window) else []
+    money = None
     if len(window):
-        findings = check_window(window, then, reference["_as_of"].to_numpy(), bundle.program.features, bounds)
-        moved = stabilities(names, window.values, then, bounds)
-    promised = Interval(**bundle.validation["auc"])
-    known = performance(window, labels, promised) if labels is not None else None
-    verdict = judge(len(window), findings, score, known, bounds)
+        stage("count the drift in money")
+        money = _money(window, reference, bundle, product, _suspects(findings, moved, bundle), settings)
+    known = performance(window, labels, _interval(bundle.validation["auc"])) if labels is not None else None
+    outcomes = outcomes_of(window, labels) if labels is not None else np.full(len(window), -1, np.int8)
+    level = _level(window, outcomes, bundle)
+    budget = budget_of(bounds)
+    power = power_of(known.defaults if known else 0, _promise(bundle), budget, bounds)
+    verdict = judge(Evidence(len(window), findings, score, known, level, power, money, worth), bounds)
     folder = settings.home / "reports" / bundle.product
     stem = f"monitor-{iso(now)}-{bundle.version[-10:]}"
     drift_page = None
     if evidently and len(window) >= 2:
         stage("render Evidently's page")
-        drift_page = _evidently(window, then, bundle, settings, folder / f"{stem}-evidently.html")
+        drift_page = _evidently(window, reference.values, bundle, settings, folder / f"{stem}-evidently.html")
     report = Report(
         product=bundle.product,
         model=bundle.version,
@@ -89,13 +78,91 @@ def run(
         verdict=verdict,
         findings=tuple(findings),
         score=score,
-        features=tuple(moved),
+        features=tuple(most_moved(moved)) if len(window) else (),
         performance=known,
         page=folder / f"{stem}.html",
         evidently_page=drift_page,
+        level=level,
+        power=power,
+        money=money,
+        budget=budget.told,
     )
-    _write(report, _plots(window, then, reference, bundle, moved))
+    page.write(report, page.plots(report, window, reference, outcomes), to_json(report))
     return report
+
+
+def record(report: Report, ledger: Ledger, at: str) -> None:
+    """The verdict goes into the ledger, with the numbers it rests on and the SHA-256 of the memo."""
+    body = {
+        "model": report.model,
+        "now": report.now,
+        "window": report.window,
+        "remedy": report.verdict.remedy,
+        "evidence": list(report.verdict.evidence),
+        "score_psi": report.score.psi,
+        "red_findings": sum(finding.level == "red" for finding in report.findings),
+        "at_stake": report.money.effects[0].at_stake.value if report.money and report.money.effects else 0.0,
+        "page_sha256": file_digest(report.page),
+        "memo_sha256": file_digest(report.page.with_suffix(".json")),
+    }
+    entry = Entry(f"verdict-{report.product}-{at}", "verdict", report.product, report.model, at, canonical(body))
+    ledger.append([entry])
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """The report as JSON values; what is not finite is null."""
+    values = {
+        **asdict(report),
+        "page": str(report.page),
+        "evidently_page": str(report.evidently_page or ""),
+        "told": report.verdict.told,
+    }
+    return msgspec.json.decode(msgspec.json.encode(values))
+
+
+def _suspects(findings: Sequence[Finding], moved: Sequence[Stability], bundle: Bundle) -> list[str]:
+    """Features that failed a check or moved beyond chance, in the model's order."""
+    named = {finding.subject for finding in findings} | {item.name for item in moved if item.moved}
+    return [name for name in bundle.program.names if name in named]
+
+
+def _money(
+    window: Window,
+    reference: Reference,
+    bundle: Bundle,
+    product: Product | None,
+    suspects: list[str],
+    settings: Settings,
+) -> Money | None:
+    """The drift in money; None where there is no policy that fits the model: a verdict does not need one."""
+    try:
+        policy = load_product(bundle.product, settings.home) if product is None else product
+        return drift_in_money(
+            window, reference, bundle, policy, suspects, settings.monitoring, settings.training.threads
+        )
+    except ConfigError as error:
+        log.warning("drift in money is left out: %s", error)
+        return None
+
+
+def _level(window: Window, outcomes: np.ndarray, bundle: Bundle) -> Level | None:
+    known = outcomes >= 0
+    if not known.any():
+        return None
+    slope = _interval(bundle.validation["calibration_slope"])
+    taught_by = int(bundle.training["parts"]["calibrate"]["defaults"])
+    return level_of(window.default_probability[known], outcomes[known] == 1, slope, taught_by)
+
+
+def _interval(told: Mapping[str, float | None]) -> Interval:
+    """As JSON keeps it: a bound that is not finite is null."""
+    low, high = told["low"], told["high"]
+    return Interval(float(told["value"] or 0.0), -np.inf if low is None else low, np.inf if high is None else high)
+
+
+def _promise(bundle: Bundle) -> Promise:
+    told = bundle.validation
+    return Promise(_interval(told["auc"]), told["defaults"], told["defaults"] / told["rows"])
 
 
 def _evidently(window: Window, then: np.ndarray, bundle: Bundle, settings: Settings, path: Path) -> Path | None:
@@ -109,69 +176,3 @@ def _evidently(window: Window, then: np.ndarray, bundle: Bundle, settings: Setti
         log.exception("Evidently could not render its page")
         return None
     return path if shown else None
-
-
-def _pds(reference: object) -> np.ndarray:
-    return reference["_default_probability"].to_numpy(np.float64)  # type: ignore[index]
-
-
-def record(report: Report, ledger: Ledger, at: str) -> None:
-    """The verdict goes into the ledger, with the numbers it rests on."""
-    body = {
-        "model": report.model,
-        "now": report.now,
-        "window": report.window,
-        "remedy": report.verdict.remedy,
-        "evidence": list(report.verdict.evidence),
-        "score_psi": report.score.psi,
-        "red_findings": sum(finding.level == "red" for finding in report.findings),
-    }
-    entry = Entry(f"verdict-{report.product}-{at}", "verdict", report.product, report.model, at, canonical(body))
-    ledger.append([entry])
-
-
-def to_json(report: Report) -> dict[str, object]:
-    """The report as JSON values; what is not finite is null."""
-    values = {**asdict(report), "page": str(report.page), "evidently_page": str(report.evidently_page or "")}
-    return msgspec.json.decode(msgspec.json.encode(values))
-
-
-def _write(report: Report, plots: dict[str, Figure]) -> None:
-    page = _TEMPLATES.get_template("monitor.html").render(
-        report=report, plots={name: inline_svg(figure) for name, figure in plots.items()}
-    )
-    for path, text in (
-        (report.page, page),
-        (report.page.with_suffix(".json"), json.dumps(to_json(report), indent=1)),
-    ):
-        with whole(path) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
-
-def _plots(
-    window: Window, then: np.ndarray, reference: object, bundle: Bundle, moved: list[Stability]
-) -> dict[str, Figure]:
-    """The PDs then and now, and the two features that moved most."""
-    if not len(window):
-        return {}
-    plots = {"PD": _compare("PD", window.default_probability, _pds(reference))}
-    for item in moved[:2]:
-        place = bundle.program.names.index(item.name)
-        plots[item.name] = _compare(item.name, window.values[:, place], then[:, place])
-    return plots
-
-
-def _compare(name: str, now: np.ndarray, then: np.ndarray) -> Figure:
-    edges = edges_of(then, 10)
-    figure = Figure(figsize=(5.2, 3.2), layout="constrained")
-    axes = figure.subplots()
-    shares = [counts(side, edges) / max(1, len(side)) for side in (then, now)]
-    place = np.arange(len(edges) + 2)
-    axes.bar(place - 0.2, shares[0], 0.4, label="when the model was made", color="#8899aa")
-    axes.bar(place + 0.2, shares[1], 0.4, label="now", color="#1f3a5f")
-    labels = [f"≤ {edge:.3g}" for edge in edges] + ["above", "missing"]
-    axes.set_xticks(place, labels, rotation=60, fontsize=7)
-    axes.set(title=name, ylabel="share")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=7)
-    return figure

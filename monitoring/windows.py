@@ -3,22 +3,55 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from features.contracts import Columns, iso, to_day
+from configs.errors import DataError
+from features.contracts import Columns, Text, iso, to_day
+from features.outcome import Labels
 from serving.ledger import Ledger
 from serving.score import Scorer
 from training.bundle import Bundle
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the policy looks at besides features, (rows,) each; NaN where nobody said."""
+
+    requested_amount: np.ndarray
+    group_exposure: np.ndarray
+    known: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Asked:
+        """Of these rows."""
+        return Asked(self.requested_amount[rows], self.group_exposure[rows], self.known[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How the rows came: the last day asked for, how many the same stretch before had, and what was wrong with them.
+
+    `absent` are features that no row has a column for; `unreadable` counts values that are no numbers, by feature;
+    `unseen` gives, by feature, the rows with a category the model does not know, and one such category.
+    """
+
+    until: int | None = None
+    rows_before: int | None = None
+    absent: tuple[str, ...] = ()
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    unseen: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Scored rows of one model version: `values` (rows, features) and what was made of them, (rows,) each.
 
-    `as_of` are days since 1970. `left_out` counts decisions of the time that another model version made.
+    `as_of` are days since 1970. `left_out` counts decisions of the time that another model version made. Without
+    `asked` nobody said an amount, and something is known of everybody.
     """
 
     values: np.ndarray
@@ -26,31 +59,50 @@ class Window:
     customer_id: np.ndarray
     as_of: np.ndarray
     left_out: int
+    asked: Asked | None = None
+    arrival: Arrival = Arrival()
 
     def __len__(self) -> int:
         return len(self.as_of)
 
+    def customers(self) -> int:
+        """How many different customers the rows are about."""
+        return len(pd.unique(self.customer_id))
+
 
 def from_ledger(ledger: Ledger, bundle: Bundle, since: int, until: int) -> Window:
     """The decisions of `bundle` whose as_of lies in [since, until], days since 1970."""
-    rows, left_out = [], 0
+    bodies, left_out, before = [], 0, 0
+    earlier = range(since - (until - since + 1), since)
     for record in ledger.records("decision", bundle.product):
         body = record.body()
-        answer = body["answer"]
-        as_of = to_day(dt.date.fromisoformat(answer["as_of"]))
+        as_of = to_day(dt.date.fromisoformat(body["answer"]["as_of"]))
+        before += as_of in earlier
         if not since <= as_of <= until:
             continue
-        if answer["model"] != bundle.version:
+        if body["answer"]["model"] != bundle.version:
             left_out += 1
             continue
-        rows.append((body["evidence"]["features"], answer["default_probability"], answer["customer_id"], as_of))
-    values = np.array([row[0] for row in rows], np.float64).reshape(len(rows), len(bundle.program.names))
+        bodies.append((body, as_of))
+    values, unreadable = _numbers([body["evidence"]["features"] for body, _ in bodies], bundle.program.names)
+    questions = [body["question"] for body, _ in bodies]
     return Window(
         values=values,
-        default_probability=np.array([row[1] for row in rows], np.float64),
-        customer_id=np.array([row[2] for row in rows], object),
-        as_of=np.array([row[3] for row in rows], np.int32),
+        default_probability=np.array([body["answer"]["default_probability"] for body, _ in bodies], np.float64),
+        customer_id=np.array([body["answer"]["customer_id"] for body, _ in bodies], object),
+        as_of=np.array([as_of for _, as_of in bodies], np.int32),
         left_out=left_out,
+        asked=Asked(
+            requested_amount=np.array([question["requested_amount"] for question in questions], np.float64),
+            group_exposure=np.array([question.get("group_exposure") for question in questions], np.float64),
+            known=np.array([any(question["records"].values()) for question in questions], bool),
+        ),
+        arrival=Arrival(
+            until=until,
+            rows_before=before if before else None,
+            unreadable=unreadable,
+            unseen=_unseen(bundle, [_facts(question) for question in questions]),
+        ),
     )
 
 
@@ -64,7 +116,45 @@ def from_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> Wi
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     days = np.full(len(customers), as_of, np.int32)
     scores = scorer.score(tables, customers, days)
-    return Window(scores.values, scores.default_probability, customers, days, 0)
+    facts = _facts_of_table(scorer.bundle, tables["facts"], as_of) if "facts" in tables else ()
+    arrival = Arrival(until=as_of, unseen=_unseen(scorer.bundle, facts))
+    return Window(scores.values, scores.default_probability, customers, days, 0, arrival=arrival)
+
+
+def from_frame(bundle: Bundle, frame: pd.DataFrame, as_of: int) -> Window:
+    """A matrix of features that somebody else built: `customer_id`, and a column for each feature of `bundle`.
+
+    A feature without a column, and values that are no numbers, are missing in the window and stand in its arrival.
+    Raises DataError where there is no `customer_id`.
+    """
+    if "customer_id" not in frame:
+        raise DataError(f"no column customer_id among {', '.join(map(str, frame.columns[:8]))}; one row is a customer")
+    names, unreadable = bundle.program.names, {}
+    values = np.full((len(frame), len(names)), np.nan)
+    for place, name in enumerate(names):
+        if name not in frame:
+            continue
+        values[:, place] = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        lost = int((np.isnan(values[:, place]) & frame[name].notna().to_numpy()).sum())
+        if lost:
+            unreadable[name] = lost
+    return Window(
+        values=values,
+        default_probability=bundle.default_probability(values),
+        customer_id=frame["customer_id"].astype(str).to_numpy(object),
+        as_of=np.full(len(frame), as_of, np.int32),
+        left_out=0,
+        arrival=Arrival(until=as_of, absent=tuple(name for name in names if name not in frame), unreadable=unreadable),
+    )
+
+
+def outcomes_of(window: Window, labels: Labels) -> np.ndarray:
+    """What became of each decision, (rows,) int8: 1 default, 0 none, -1 not matured; joined by customer and as_of."""
+    key = ["customer_id", "as_of"]
+    known = pd.DataFrame({key[0]: labels.customer_id, key[1]: labels.as_of, "bad": labels.defaulted})
+    asked = pd.DataFrame({key[0]: window.customer_id, key[1]: window.as_of})
+    found = asked.merge(known.drop_duplicates(key, keep="last"), how="left", on=key)["bad"]
+    return found.fillna(-1).to_numpy(np.int8)
 
 
 def described(window: Window) -> str:
@@ -73,3 +163,50 @@ def described(window: Window) -> str:
     if not len(window):
         return f"no decisions{others}"
     return f"{len(window):,} decisions, as of {iso(window.as_of.min())} to {iso(window.as_of.max())}{others}"
+
+
+def _numbers(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> tuple[np.ndarray, dict[str, int]]:
+    """The rows as (rows, names), None as missing; what is no number is missing too, and counted by name."""
+    shape = (len(rows), len(names))
+    try:
+        return np.array(rows, np.float64).reshape(shape), {}
+    except (ValueError, TypeError):
+        pass
+    values, unreadable = np.full(shape, np.nan), dict.fromkeys(names, 0)
+    for at, row in enumerate(rows):
+        for place, (name, value) in enumerate(zip(names, row, strict=False)):
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                values[at, place] = value
+            elif value is not None:
+                unreadable[name] += 1
+    return values, {name: count for name, count in unreadable.items() if count}
+
+
+def _facts(question: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The last flat row that came with a question."""
+    rows: list[Mapping[str, Any]] = question["records"].get("facts") or []
+    return rows[-1] if rows else {}
+
+
+def _facts_of_table(bundle: Bundle, facts: Columns, as_of: int) -> Iterable[Mapping[str, Any]]:
+    """The flat rows known at `as_of`, of the category columns alone."""
+    there = np.flatnonzero(facts["known_time"] <= as_of)
+    texts = {
+        feature.name: facts[feature.name].take(there).to_objects()
+        for feature in bundle.program.features
+        if feature.categories and isinstance(facts.get(feature.name), Text)
+    }
+    return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+
+
+def _unseen(bundle: Bundle, facts: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, str]]:
+    """Rows with a category that the model does not know, by feature, and one of these categories."""
+    known = {feature.name: set(feature.categories) for feature in bundle.program.features if feature.categories}
+    found: dict[str, tuple[int, str]] = {}
+    for row in facts if known else ():
+        for name, categories in known.items():
+            value = row.get(name)
+            if value not in (None, "") and value not in categories:
+                count, example = found.get(name, (0, str(value)))
+                found[name] = (count + 1, example)
+    return found

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from configs.settings import Monitoring
 from monitoring.checks import Finding, check_window
+from monitoring.reference import make_reference
+from monitoring.windows import Arrival, Window
 
 ROWS = 400
 
@@ -26,9 +30,16 @@ def look(window, feature, bounds: Monitoring) -> Callable[..., list[Finding]]:
     def findings(now, then, low: float = -np.inf, high: float = np.inf, dates=None) -> list[Finding]:
         asked = np.full(len(then), 18_900) if dates is None else np.asarray(dates)
         reference = np.asarray(then, float).reshape(-1, 1)
-        return check_window(window(now), reference, asked, [feature("income", low, high)], bounds)
+        return checked(window(now), reference, asked, [feature("income", low, high)], bounds)
 
     return findings
+
+
+def checked(watched: Window, then: np.ndarray, dates: np.ndarray, features: list, bounds: Monitoring) -> list[Finding]:
+    """The findings about a window, against a reference of these rows."""
+    reference = make_reference(features, then, np.full(len(then), 0.03), dates, 1.0, bounds)
+    counted = reference.count(watched.values, watched.default_probability)
+    return check_window(watched, counted, reference, bounds)
 
 
 def named(findings: list[Finding]) -> list[tuple[str, str, str]]:
@@ -121,14 +132,14 @@ def test_a_tenfold_economy_is_no_unit_error(look, rng: np.random.Generator) -> N
 
 def test_repeated_decisions_are_counted(window, feature, bounds: Monitoring) -> None:
     watched = window([1.0, 2, 3, 4], customers=["a", "b", "a", "a"])
-    found = check_window(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds)
+    found = checked(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds)
     assert named(found) == [("decisions", "repeated", "amber")]
     assert found[0].measured == 2
 
 
 def test_one_customer_on_two_days_is_no_repetition(window, feature, bounds: Monitoring) -> None:
     watched = window([1.0, 2], customers=["a", "a"], as_of=[19_000, 19_030])
-    assert check_window(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds) == []
+    assert checked(watched, np.arange(100.0)[:, None], np.zeros(100), [feature("income")], bounds) == []
 
 
 def test_one_faulty_column_never_hides_another(window, feature, bounds: Monitoring, rng: np.random.Generator) -> None:
@@ -136,7 +147,7 @@ def test_one_faulty_column_never_hides_another(window, feature, bounds: Monitori
     now = [np.full(ROWS, np.nan), np.full(ROWS, np.inf), np.full(ROWS, 2.0), 100 * rng.lognormal(size=ROWS)]
     now.append(rng.lognormal(size=ROWS))
     then = rng.lognormal(size=(2000, 5))
-    found = check_window(window(*now), then, np.full(2000, 18_900), [feature(name) for name in names], bounds)
+    found = checked(window(*now), then, np.full(2000, 18_900), [feature(name) for name in names], bounds)
     assert named(found) == [
         ("dead", "missing", "red"),
         ("infinite", "range", "red"),
@@ -155,4 +166,47 @@ def test_an_unshifted_window_has_no_finding(window, feature, bounds: Monitoring,
 
     declared = [feature(name, low) for name, low in (("gaps", 0), ("level", -np.inf), ("late", 0), ("share", 0))]
     now = drawn(500)
-    assert check_window(window(*now.T), drawn(3000), np.repeat([1, 2, 3], 1000), declared, bounds) == []
+    assert checked(window(*now.T), drawn(3000), np.repeat([1, 2, 3], 1000), declared, bounds) == []
+
+
+def arrived(window: Window, **arrival: object) -> Window:
+    return replace(window, arrival=Arrival(**arrival))
+
+
+@pytest.mark.parametrize(
+    ("arrival", "check", "level", "told"),
+    [
+        ({"absent": ("income",)}, "absent", "red", "no such column came"),
+        ({"unreadable": {"income": 8}}, "type", "red", "8 values are no numbers"),
+        ({"unseen": {"income": (2, "zebra")}}, "category", "amber", "2 rows with a category .* such as 'zebra'"),
+        ({"unseen": {"income": (200, "zebra")}}, "category", "red", "200 rows"),
+    ],
+)
+def test_how_a_column_came_is_told(
+    window, feature, bounds: Monitoring, rng: np.random.Generator, arrival, check: str, level: str, told: str
+) -> None:
+    watched = arrived(window(rng.normal(size=ROWS)), **arrival)
+    found = checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("income")], bounds)
+    assert named(found) == [("income", check, level)]
+    assert re.search(told, found[0].told)
+
+
+@pytest.mark.parametrize(("before", "found"), [(790, []), (900, [("decisions", "row count", "amber")]), (None, [])])
+def test_half_as_many_decisions_as_before_are_named(
+    window, feature, bounds: Monitoring, rng: np.random.Generator, before: int | None, found: list
+) -> None:
+    watched = arrived(window(rng.normal(size=ROWS)), rows_before=before)
+    assert named(checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("x")], bounds)) == found
+
+
+def test_a_few_decisions_fewer_prove_nothing(window, feature, bounds: Monitoring, rng: np.random.Generator) -> None:
+    watched = arrived(window(rng.normal(size=4)), rows_before=11)
+    assert checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("x")], bounds) == []
+
+
+@pytest.mark.parametrize(("age", "found"), [(35, []), (36, [("decisions", "freshness", "amber")])])
+def test_a_window_whose_newest_decision_is_old_is_named(
+    window, feature, bounds: Monitoring, rng: np.random.Generator, age: int, found: list
+) -> None:
+    watched = arrived(window(rng.normal(size=ROWS), as_of=19_000), until=19_000 + age)
+    assert named(checked(watched, rng.normal(size=(2000, 1)), np.zeros(2000), [feature("x")], bounds)) == found

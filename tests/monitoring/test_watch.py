@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -14,8 +15,8 @@ import pytest
 
 from configs.settings import Settings
 from features.contracts import Columns, Text
-from monitoring import watch
-from monitoring.watch import Report
+from monitoring import page, watch
+from monitoring.page import Report
 from monitoring.windows import Window, from_tables
 from serving.ledger import Ledger
 
@@ -77,20 +78,32 @@ def test_where_nothing_changed_no_check_fails(calm: Report) -> None:
 def test_a_dead_feed_reads_fix_the_data(watched) -> None:
     found = watched("unchanged", "dead_feed")
     assert found.verdict.remedy == "fix_data"
-    assert any(line.startswith("inflow_mean_6m: missing in 100% of decisions") for line in found.verdict.evidence)
+    assert found.verdict.evidence[0].startswith("inflow_mean_6m: missing in 100% of decisions")
+
+
+def test_a_dead_feed_shows_as_money_and_as_one_feed(watched) -> None:
+    money = watched("unchanged", "dead_feed").money
+    feed = next(effect for effect in money.effects if effect.subject == "statements.inflow")
+    assert feed.material
+    assert feed.at_stake.low > 0.1 * money.expected_loss
+    assert "inflow_mean_6m" in feed.features
+    assert feed.approvals.high < 0  # the policy measures capacity by it, and refers where it is unknown
 
 
 def test_a_unit_error_reads_fix_the_data(watched) -> None:
     found = watched("unchanged", "unit_error")
     assert found.verdict.remedy == "fix_data"
     told = next(line for line in found.verdict.evidence if line.startswith("inflow_mean_6m"))
-    assert told.endswith("times what it was: has the unit changed?")
+    assert "times what it was: has the unit changed?; expected loss at stake " in told
+    assert found.money.of("inflow_mean_6m").material
 
 
 def test_a_feed_stuck_at_zero_reads_fix_the_data(watched) -> None:
     found = watched("unchanged", "zero_feed")
     assert found.verdict.remedy == "fix_data"
-    assert "inflow_mean_6m: always 0, where it used to vary: a feed is stuck" in found.verdict.evidence
+    assert found.verdict.evidence[0].startswith(
+        "inflow_mean_6m: always 0, where it used to vary: a feed is stuck; expected loss at stake "
+    )
 
 
 def test_a_changed_concept_calls_for_a_new_model(watched) -> None:
@@ -113,13 +126,13 @@ def test_page_and_json_are_written_whole(calm: Report) -> None:
 
 def test_the_json_says_what_the_report_says(calm: Report) -> None:
     told = strictly(calm.page.with_suffix(".json"))
-    assert told["verdict"] == {"remedy": "nothing", "evidence": list(calm.verdict.evidence)}
+    assert told["verdict"] == {"remedy": "nothing", "evidence": list(calm.verdict.evidence), "outcomes_needed": None}
     assert told["performance"]["defaults"] == calm.performance.defaults
     assert len(told["features"]) == len(calm.features)
 
 
 def test_the_page_needs_nothing_but_itself(calm: Report) -> None:
-    sources = re.findall(r"(?:src|href)=\"([^\"]{0,30})", calm.page.read_text(encoding="utf-8"))
+    sources = re.findall(r"(?:src|srcset|href)=\"([^\"]{0,30})", calm.page.read_text(encoding="utf-8"))
     assert {source.split(",")[0] for source in sources} <= {"data:image/svg+xml;base64"}
 
 
@@ -130,7 +143,7 @@ def test_the_page_opens_with_the_verdict_and_its_evidence(calm: Report) -> None:
 
 def test_the_page_escapes_what_it_is_told(calm: Report, world, tmp_path: Path) -> None:
     wicked = replace(calm, window="<script>alert(1)</script>", page=tmp_path / "wicked.html")
-    watch._write(wicked, {})
+    page.write(wicked, {}, watch.to_json(wicked))
     assert "<script>" not in wicked.page.read_text(encoding="utf-8")
 
 
@@ -152,6 +165,9 @@ def test_the_verdict_is_in_the_ledger_with_the_numbers_it_rests_on(calm: Report,
         "evidence": list(calm.verdict.evidence),
         "score_psi": calm.score.psi,
         "red_findings": 0,
+        "at_stake": calm.money.effects[0].at_stake.value,
+        "page_sha256": hashlib.sha256(calm.page.read_bytes()).hexdigest(),
+        "memo_sha256": hashlib.sha256(calm.page.with_suffix(".json").read_bytes()).hexdigest(),
     }
 
 
@@ -181,3 +197,24 @@ def test_the_stages_are_told(world, tmp_path: Path) -> None:
     empty_window = from_tables(world.scorer, {"customers": NOBODY}, 0)
     watch.run(empty_window, world.bundle, None, replace_home(world.settings, tmp_path), 20_000, True, told.append)
     assert told == [f"check 0 rows of {len(world.bundle.program.names)} features"]
+
+
+def test_what_the_monitor_may_cry_wolf_is_told_on_the_page(calm: Report) -> None:
+    assert "chance alarms in at most 1 of 12 runs a year" in calm.page.read_text(encoding="utf-8")
+
+
+def test_the_page_shows_three_plots_for_light_and_dark(calm: Report) -> None:
+    text = calm.page.read_text(encoding="utf-8")
+    assert text.count("<picture>") == text.count('prefers-color-scheme: dark)"><img') == 3
+
+
+def test_a_policy_that_does_not_fit_the_model_costs_no_verdict(
+    world, unchanged, tables_with, watched_day, tmp_path
+) -> None:
+    book = from_tables(world.scorer, tables_with(unchanged), watched_day)
+    policy = world.product.policy.model_copy(update={"capacity_feature": "no_such_feature"})
+    product = world.product.model_copy(update={"policy": policy})
+    settings = replace_home(world.settings, tmp_path)
+    found = watch.run(book, world.bundle, None, settings, watched_day, False, lambda _: None, product=product)
+    assert found.money is None
+    assert found.verdict.evidence

@@ -8,12 +8,16 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 
 import demo
+from configs.errors import DataError
 from features.contracts import Columns, to_day
+from features.outcome import Labels
 from features.simulate import Portfolio
-from monitoring.windows import described, from_ledger, from_tables
+from monitoring import windows
+from monitoring.windows import described, from_frame, from_ledger, from_tables, outcomes_of
 from serving import batch
 from serving.api import DecideRequest
 from serving.decide import decide, ledger_body, question_of
@@ -105,3 +109,52 @@ def test_a_window_is_told_in_rows_and_dates(window) -> None:
 
 def test_a_window_tells_what_other_versions_decided(window) -> None:
     assert described(window(left_out=1200)) == "no decisions; 1,200 by other model versions left out"
+
+
+def test_the_ledger_tells_how_many_the_stretch_before_had(world, decided, unchanged) -> None:
+    # October ends a month after September: 31 days, and the 31 before hold September's.
+    found = from_ledger(decided, world.bundle, day(unchanged, 9) + 1, day(unchanged, 10))
+    assert (len(found), found.arrival.rows_before, found.arrival.until) == (ASKED, ASKED, day(unchanged, 10))
+
+
+def test_the_ledger_tells_what_was_asked(world, decided, unchanged) -> None:
+    asked = from_ledger(decided, world.bundle, day(unchanged, 9), day(unchanged, 9)).asked
+    assert asked is not None
+    assert np.isnan(asked.requested_amount).all()
+    assert asked.known.all()
+
+
+def test_a_matrix_of_others_gives_the_same_pds_whatever_the_order_of_its_columns(
+    world, unchanged, tables_with, watched_day: int
+) -> None:
+    book = from_tables(world.scorer, tables_with(unchanged), watched_day)
+    frame = pd.DataFrame(book.values, columns=list(world.bundle.program.names)).iloc[:, ::-1]
+    found = from_frame(world.bundle, frame.assign(customer_id=book.customer_id), watched_day)
+    np.testing.assert_array_equal(found.default_probability, book.default_probability)
+    assert (found.arrival.absent, dict(found.arrival.unreadable)) == ((), {})
+
+
+def test_a_matrix_of_others_may_lack_a_column_and_hold_words(world) -> None:
+    first, second, *others = world.bundle.program.names
+    frame = pd.DataFrame({name: [1.0, 2.0, np.nan] for name in others} | {second: ["3", "n/a", None]})
+    found = from_frame(world.bundle, frame.assign(customer_id=["a", "b", "c"]), 19_000)
+    assert found.arrival.absent == (first,)
+    assert found.arrival.unreadable == {second: 1}
+    assert found.values[:, 1].tolist() == pytest.approx([3.0, np.nan, np.nan], nan_ok=True)
+
+
+def test_a_matrix_without_customers_is_refused(world) -> None:
+    with pytest.raises(DataError, match="no column customer_id among a"):
+        from_frame(world.bundle, pd.DataFrame({"a": [1.0]}), 19_000)
+
+
+def test_outcomes_are_joined_by_customer_and_date(window) -> None:
+    asked = window([0.0] * 3, customers=["a", "a", "b"], as_of=[1, 2, 1])
+    labels = Labels(np.array(["a", "b", "c"], object), np.array([2, 1, 1], np.int32), np.array([1, 0, 1], np.int8), 0)
+    assert outcomes_of(asked, labels).tolist() == [-1, 1, 0]
+
+
+def test_what_is_no_number_in_a_record_is_missing_and_counted() -> None:
+    values, unreadable = windows._numbers([[1, None, "x"], [True, 2.5, None]], ["a", "b", "c"])
+    assert unreadable == {"a": 1, "c": 1}
+    np.testing.assert_array_equal(values, [[1, np.nan, np.nan], [np.nan, 2.5, np.nan]])
