@@ -211,6 +211,7 @@ class Monitoring(Frozen):
     calibration_slope: Band
     calibration_ratio: Band
     evidently_rows: Count
+    evidently_columns: Count
 
 
 class Signing(Frozen):

@@ -16,9 +16,9 @@ from monitoring.aftercare import Standing, Watched
 from monitoring.arrivals import Arrivals
 from monitoring.early import EarlyView
 from monitoring.notify import Delivery, Notice
+from monitoring.page import Report
 from monitoring.preview import Preview
 from monitoring.roll import Questions
-from monitoring.watch import Report
 from monitoring.windows import Window
 from serving import champion
 from serving.ledger import Entry, Ledger, canonical

@@ -69,7 +69,8 @@ def run(
     drift_page = None
     if evidently and len(window) >= 2:
         stage("render Evidently's page")
-        drift_page = _evidently(window, reference.values, bundle, settings, folder / f"{stem}-evidently.html")
+        shown = [item.name for item in most_moved(moved)[: bounds.evidently_columns]]
+        drift_page = _evidently(window, reference.values, bundle, shown, settings, folder / f"{stem}-evidently.html")
     report = Report(
         product=bundle.product,
         model=bundle.version,
@@ -165,13 +166,18 @@ def _promise(bundle: Bundle) -> Promise:
     return Promise(_interval(told["auc"]), told["defaults"], told["defaults"] / told["rows"])
 
 
-def _evidently(window: Window, then: np.ndarray, bundle: Bundle, settings: Settings, path: Path) -> Path | None:
-    """Evidently's page; None where it has nothing to compare or fails: it illustrates, and may not cost a verdict."""
+def _evidently(
+    window: Window, then: np.ndarray, bundle: Bundle, names: Sequence[str], settings: Settings, path: Path
+) -> Path | None:
+    """Evidently's page of the columns `names`; None where it has nothing to compare or fails: it illustrates, and may
+    not cost a verdict.
+    """
     from monitoring.render import evidently_page  # takes seconds to import
 
     rows, seed = settings.monitoring.evidently_rows, settings.training.seed
     try:
-        shown = evidently_page(bundle.program.names, window.values, then, rows, seed, path)
+        places = [bundle.program.names.index(name) for name in names]
+        shown = evidently_page(names, window.values[:, places], then[:, places], rows, seed, path)
     except Exception:  # whatever a third party's statistics trip over
         log.exception("Evidently could not render its page")
         return None
