@@ -41,9 +41,9 @@ class Reference:
 
 
 def reference_of(bundle: Bundle, settings: Monitoring) -> Reference:
-    """The reference of a model version. Its rows are of those that calibrated and tested it, several of a customer."""
+    """The reference of a model version. Its rows are of those that taught and tested it, several of a customer."""
     frame = bundle.reference()
-    parts = [bundle.training["parts"][name] for name in ("calibrate", "test")]
+    parts = [bundle.training["parts"][name] for name in ("train", "test")]
     share = sum(part["customers"] for part in parts) / sum(part["rows"] for part in parts)
     return make_reference(
         bundle.program.features,

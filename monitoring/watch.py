@@ -151,7 +151,7 @@ def _level(window: Window, outcomes: np.ndarray, bundle: Bundle) -> Level | None
     if not known.any():
         return None
     slope = _interval(bundle.validation["calibration_slope"])
-    taught_by = int(bundle.training["parts"]["calibrate"]["defaults"])
+    taught_by = int(bundle.training["parts"]["train"]["defaults"])
     return level_of(window.default_probability[known], outcomes[known] == 1, slope, taught_by)
 
 
