@@ -61,7 +61,7 @@ class Automatic(Frozen):
 
     approved_by: Annotated[tuple[Named, ...], Field(strict=False)]
     approved_until: dt.date
-    remedies: Annotated[tuple[Literal["recalibrate", "retrain"], ...], Field(strict=False)]
+    remedies: Annotated[tuple[Literal["shift_intercept", "recalibrate", "retrain"], ...], Field(strict=False)]
     maximum_swap_share: Share
     maximum_limit_change: Share
     roll_back: bool

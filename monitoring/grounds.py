@@ -16,7 +16,8 @@ from serving import champion
 from serving.ledger import Ledger, Record, canonical
 from training import dataset
 
-CALLS_FOR_RETRAINING = ("recalibrate", "retrain")
+# A shifted intercept is a new version too, and training sets the level anew.
+CALLS_FOR_RETRAINING = ("shift_intercept", "recalibrate", "retrain")
 
 
 def called_by(ledger: Ledger, product: str, anyway: str | None) -> tuple[str, str]:

@@ -79,7 +79,8 @@ def go(
     stage("bridge early outcomes, value the remedies")
     view = _early(window, bundle, came, product, tables, settings, asked.now)
     gains = _preview(window, bundle, came, product, settings)
-    report = watch.run(window, bundle, labels, settings, asked.as_of, asked.evidently, stage)
+    refit = None if gains is None else gains.refit
+    report = watch.run(window, bundle, labels, settings, asked.as_of, asked.evidently, stage, refit, product)
     watch.record(report, ledger, at)
     _record(ledger, product.name, bundle.version, came, view, gains, at)
     standing, watched, happened = follow(ledger, product, settings, view, at)
