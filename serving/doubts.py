@@ -13,9 +13,11 @@ import pandas as pd
 
 from configs.settings import Freshness
 from features.catalogue import tables_of
-from features.contracts import NEVER, TABLES, Columns
+from features.contracts import TABLES, Columns
 from features.declaration import Feature
 from features.history import customer_codes
+
+_NO_DAY = np.iinfo(np.int64).min // 2  # before all days
 
 
 def expected_tables(features: Sequence[Feature], reference: pd.DataFrame, share: float) -> dict[str, np.ndarray]:
@@ -51,7 +53,7 @@ def stale(
     for name, days in freshness.model_dump(exclude_none=True).items():
         if name in tables:
             newest = _newest(name, tables[name], customers, as_of)
-            old[f"stale:{name}"] = (newest != NEVER) & (as_of - newest.astype(np.int64) > days)
+            old[f"stale:{name}"] = (newest > _NO_DAY) & (as_of - newest > days)
     return _flagged(old, len(customers))
 
 
@@ -59,7 +61,7 @@ def _newest(name: str, table: Columns, customers: np.ndarray, as_of: int) -> np.
     event = table[TABLES[name].event if name in TABLES else "date"]
     codes = customer_codes(customers, table["customer_id"])
     seen = (event <= as_of) & (table["known_time"] <= as_of) & (codes >= 0)
-    newest = np.full(len(customers), NEVER, np.int32)
+    newest = np.full(len(customers), _NO_DAY)
     np.maximum.at(newest, codes[seen], event[seen])
     return newest
 

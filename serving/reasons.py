@@ -24,7 +24,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Which features (positions) are one reason, and what each reason must add to the raw score to be more than noise."""
+    """Which features (positions) are one reason, and what each must add to the raw score to be more than noise."""
 
     groups: tuple[tuple[int, ...], ...]
     least: tuple[float, ...]
@@ -67,12 +67,13 @@ def principal_reasons(
     """
     made = grouping or by_sentence(features)
     sums = [float(contributions[list(group)].sum()) for group in made.groups]
-    worst = sorted((k for k, cost in enumerate(sums) if cost * points_factor > 0), key=lambda k: -sums[k])
+    costs = [added * points_factor for added in sums]
+    worst = sorted((k for k, cost in enumerate(costs) if cost > 0), key=lambda k: -costs[k])
     told = [k for rank, k in enumerate(worst) if rank == 0 or sums[k] >= made.least[k]]
     return tuple(
         Reason(
             reason=_sentence(features[_speaker(contributions, features, made.groups[k])], language),
-            points=round(sums[k] * points_factor, 2),
+            points=round(costs[k], 2),
             features=_largest(contributions, features, made.groups[k]),
         )
         for k in told[:most]

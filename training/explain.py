@@ -23,7 +23,7 @@ from training.model import Model
 
 
 def certainty(split: Split, model: Model, settings: Settings) -> dict[str, Any]:
-    """The sections of training.json that serving reads: `pd_interval` (None where the rows cannot tell) and `reasons`."""
+    """The sections of training.json that serving reads: `reasons`, and `pd_interval` where the rows can tell it."""
     held, wanted = split.calibrate, settings.explanation
     log_odds = model.calibration.log_odds(fit.raw_score(model.booster, held.matrix))
     band = interval.measure(log_odds, held.defaulted, held.customer_id, wanted.pd_confidence)
