@@ -1,6 +1,6 @@
 """The policy part of a product file: masterscale, knock-outs, referral band, limits, price, who may override.
 
-A key that was added after a decision was made leaves no trace in a product that does not use it (`_unused`), so the
+A key that was added after a decision was made leaves no trace in a product that does not use it (`unused`), so the
 digest of an older policy, and with it the replay of what was decided under it, stays as it was.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from configs.frozen import Band, Frozen, NotNegative, Positive, Share
+from configs.frozen import Band, Count, Frozen, NotNegative, Positive, Share
 
 Decision = Literal["approve", "refer", "decline"]
 Stop = Literal["refer", "decline"]
@@ -23,13 +23,9 @@ _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 _Sentence = Annotated[str, Field(min_length=1)]
 
 
-def _nothing(value: object) -> bool:
-    return value is None or value == ()
-
-
-def _unused(**constraints: Any) -> Any:
-    """A key that a product may leave out, and that is then written nowhere."""
-    return Field(exclude_if=_nothing, **constraints)
+def unused(default: object = None, **constraints: Any) -> Any:
+    """A key that a product may leave out, and that is then written nowhere; `default` is what it then is."""
+    return Field(exclude_if=lambda value: value is None or value in ((), default), **constraints)
 
 
 class Grade(Frozen):
@@ -41,15 +37,15 @@ class Grade(Frozen):
     terms_days: Annotated[int, Field(ge=0)]
     limit_cap: NotNegative
     capacity_multiple: NotNegative
-    collateral_share: Annotated[float | None, _unused(ge=0)] = None
+    collateral_share: Annotated[float | None, unused(ge=0)] = None
 
 
 class KnockOut(Frozen):
     """A condition on a feature or on the request that alone refers or declines, whatever the PD."""
 
     name: _Name
-    feature: Annotated[str | None, _unused()] = None
-    request: Annotated[RequestField | None, _unused()] = None
+    feature: Annotated[str | None, unused()] = None
+    request: Annotated[RequestField | None, unused()] = None
     operator: Operator
     bound: float
     decision: Stop
@@ -70,7 +66,7 @@ class Pricing(Frozen):
     funding_rate: NotNegative
     operating_cost_rate: NotNegative
     margin_rate: NotNegative
-    maximum_rate: Annotated[Positive | None, _unused()] = None
+    maximum_rate: Annotated[Positive | None, unused()] = None
 
     @model_validator(mode="after")
     def _covers_its_cost(self) -> Pricing:
@@ -85,23 +81,44 @@ class Authority(Frozen):
 
     name: _Name
     largest_limit: Positive
-    worst_grade: Annotated[str | None, _unused()] = None
+    worst_grade: Annotated[str | None, unused()] = None
     sets_aside: Annotated[tuple[Stop, ...], Field(strict=False, min_length=1)]
     lifts_knock_outs: bool = False
 
 
+class Advice(Frozen):
+    """How a customer is told what would raise the grade: so many pieces, each of so many acts at once.
+
+    A goal that fewer than `attained_by` of the reference have reached is asked of nobody; `never` names levers and
+    features that are not advised; a search ends after `boxes`; `always` gives advice without being asked.
+    """
+
+    pieces: Annotated[int, Field(ge=1, le=3)] = 3
+    acts: Annotated[int, Field(ge=1, le=3)] = 2
+    attained_by: Share = 0.01
+    boxes: Count = 20_000
+    never: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    always: bool = False
+
+
 class Policy(Frozen):
-    """What the lender is willing to lose and to lend, to whom it is not, and at what price."""
+    """What the lender is willing to lose and to lend, to whom it is not, and at what price.
+
+    A table that at least the share `expected_tables` of the model's reference has is missed where a customer has none
+    of it: the decision is then flagged, and referred.
+    """
 
     loss_given_default: Share
     loss_budget: Positive
     capacity_feature: str | None = None
     minimum_limit: NotNegative = 0.0
-    below_minimum: Annotated[Stop | None, _unused()] = None
-    referral_band: Annotated[Band | None, _unused()] = None
-    knock_outs: Annotated[tuple[KnockOut, ...], _unused(strict=False)] = ()
-    pricing: Annotated[Pricing | None, _unused()] = None
-    authorities: Annotated[tuple[Authority, ...], _unused(strict=False)] = ()
+    below_minimum: Annotated[Stop | None, unused()] = None
+    referral_band: Annotated[Band | None, unused()] = None
+    knock_outs: Annotated[tuple[KnockOut, ...], unused(strict=False)] = ()
+    pricing: Annotated[Pricing | None, unused()] = None
+    authorities: Annotated[tuple[Authority, ...], unused(strict=False)] = ()
+    advice: Annotated[Advice, unused(Advice())] = Advice()
+    expected_tables: Annotated[Share, unused(0.99)] = 0.99
 
     def reads(self) -> tuple[str, ...]:
         """The features that the policy looks at, each once."""

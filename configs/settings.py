@@ -21,7 +21,7 @@ from configs.frozen import Count, Frozen, Positive, Share
 from configs.policy import Decision as Decision
 from configs.policy import Grade as Grade
 from configs.policy import Policy as Policy
-from configs.policy import policy_problems
+from configs.policy import policy_problems, unused
 from configs.watching import Early as Early
 from configs.watching import Notices as Notices
 from configs.watching import Retraining as Retraining
@@ -221,6 +221,16 @@ class Signing(Frozen):
     trusted: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...], Field(strict=False)]
 
 
+class Explanation(Frozen):
+    """How sure a version is of its PDs and reasons, measured when it is trained."""
+
+    pd_confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    refits: Annotated[int, Field(ge=0, le=20)]
+    noise_gate: Annotated[float, Field(ge=0)]
+    together: Annotated[float, Field(gt=0, le=1)]
+    rows: Count
+
+
 class Settings(Frozen):
     """The whole of creditloop.toml, and the home folder it was resolved against."""
 
@@ -242,6 +252,7 @@ class Settings(Frozen):
     retraining: Retraining
     schedule: Schedule
     notices: Notices
+    explanation: Explanation
 
 
 class Outcome(Frozen):
@@ -282,7 +293,10 @@ class Scaling(Frozen):
 
 
 class ColumnSpec(Frozen):
-    """A flat column of the `facts` table that becomes a feature of its own."""
+    """A flat column of the `facts` table that becomes a feature of its own.
+
+    `advice` (a sentence with {goal}) says that a customer can change it, in steps of `advice_step`.
+    """
 
     name: str
     kind: Literal["number", "category"] = "number"
@@ -290,6 +304,19 @@ class ColumnSpec(Frozen):
     unit: str = ""
     reason: str = ""
     reason_zh: str = ""
+    advice: Annotated[str | None, unused()] = None
+    advice_zh: Annotated[str | None, unused()] = None
+    advice_step: Annotated[float, unused(1.0, gt=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _advice_has_a_direction(self) -> ColumnSpec:
+        if self.advice is None:
+            return self
+        if self.risk == "unknown" or self.kind == "category":
+            raise ValueError(f"{self.name}: advice needs a number whose risk rises or falls")
+        if any("{goal}" not in told for told in (self.advice, self.advice_zh or self.advice)):
+            raise ValueError(f"{self.name}: advice is a sentence with {{goal}} where the number belongs")
+        return self
 
 
 class Freshness(Frozen):

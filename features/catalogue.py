@@ -95,7 +95,7 @@ def product_features(product: Product, categories: Mapping[str, Sequence[str]]) 
     named like a declared feature, and where nothing is left.
     """
     flat = column_features(product.columns, categories) if "column" in product.groups else []
-    declared = [item for item in DECLARED if item.group in product.groups and _tables_of(item) <= set(product.tables)]
+    declared = [item for item in DECLARED if item.group in product.groups and tables_of(item) <= set(product.tables)]
     denied = product.denied()  # `Marital Status` is marital_status
     features = [item for item in (*declared, *flat) if not denied & {item.name, plain_name(item.name)}]
     if not features:
@@ -106,7 +106,8 @@ def product_features(product: Product, categories: Mapping[str, Sequence[str]]) 
     return tuple(features)
 
 
-def _tables_of(feature: Feature) -> set[str]:
+def tables_of(feature: Feature) -> set[str]:
+    """The raw tables that a feature reads."""
     return {STREAMS[leaf.series.stream].table for leaf in _leaves(feature.formula)}
 
 

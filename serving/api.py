@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from configs.settings import Decision
+from serving.advice import Advised
 from serving.knock_outs import KnockedOut
 from serving.price import Price
 from serving.problems import Problem
 from serving.reasons import Reason
+from training.interval import PDInterval
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]  # PostgreSQL holds no NUL
 
@@ -31,6 +33,7 @@ class DecideRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     group_exposure: Annotated[float, msgspec.Meta(ge=0)] | None = None
     idempotency_key: _Text | None = None
     language: Literal["en", "zh"] | None = None
+    advice: bool = False
 
     def has_records(self) -> bool:
         """Whether it brings the records itself; null is no way to leave them out."""
@@ -63,6 +66,8 @@ class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     collateral: float | None = None
     price: Price | None = None
     knock_outs: tuple[KnockedOut, ...] = ()
+    pd_interval: PDInterval | None = None
+    advice: Advised | None = None
 
 
 class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from configs.settings import Product
 from features.contracts import Columns
+from serving.doubts import degraded
 from serving.knock_outs import Applicant, read
 from serving.policy import Grant, grant
 from serving.score import Scorer, Scores
@@ -20,12 +21,18 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
     known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
     scores = scorer.score(tables, customers, np.full(len(customers), as_of, np.int32))
-    return scored_frame(scorer, customers, scores)
+    return scored_frame(scorer, customers, scores, scorer.doubts(tables, customers, as_of, scores.values))
 
 
-def scored_frame(scorer: Scorer, customers: np.ndarray, scores: Scores) -> pd.DataFrame:
-    """What the policy grants `customers` (rows,) by their `scores`, one row each."""
-    grants = grant_all(scorer, scores, scores.grade)
+def scored_frame(
+    scorer: Scorer, customers: np.ndarray, scores: Scores, doubts: Sequence[tuple[str, ...]] | None = None
+) -> pd.DataFrame:
+    """What the policy grants `customers` (rows,) by their `scores`, one row each.
+
+    `doubts` are the flags of each one's data; left out, only tables that are missing are flagged.
+    """
+    flags = degraded(scorer.expected_tables, scores.values) if doubts is None else doubts
+    grants = grant_all(scorer, scores, scores.grade, flags)
     return pd.DataFrame(
         {
             "customer_id": customers,
@@ -43,15 +50,26 @@ def scored_frame(scorer: Scorer, customers: np.ndarray, scores: Scores) -> pd.Da
     )
 
 
-def grant_all(scorer: Scorer, scores: Scores, grade: np.ndarray) -> list[Grant]:
-    """What the policy grants each scored row, whose grade stands at the place `grade` (rows,) of the masterscale."""
+def grant_all(
+    scorer: Scorer, scores: Scores, grade: np.ndarray, doubts: Sequence[tuple[str, ...]] | None = None
+) -> list[Grant]:
+    """What the policy grants each scored row, whose grade stands at the place `grade` (rows,) of the masterscale.
+
+    `doubts` are the flags of each row's data; none where they are left out.
+    """
     where = scorer.policy_reads
     return [
-        grant(scorer.product, scorer.grades[place], default_probability, Applicant(features=read(where, values)))
-        for place, default_probability, values in zip(
+        grant(
+            scorer.product,
+            scorer.grades[place],
+            default_probability,
+            Applicant(features=read(where, values), doubts=flags),
+        )
+        for place, default_probability, values, flags in zip(
             grade.tolist(),
             scores.default_probability.tolist(),
             scores.values[:, list(where.values())].tolist(),
+            [()] * len(grade) if doubts is None else doubts,
             strict=True,
         )
     ]

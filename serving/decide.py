@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ import numpy as np
 from configs.settings import Grade
 from features.contracts import Columns, to_day
 from features.records import RecordsError
-from serving import knock_outs
+from serving import advice, knock_outs
+from serving.advice import Advised, Judged
 from serving.api import DecideRequest, DecisionAnswer
 from serving.knock_outs import Applicant
 from serving.ledger import canonical
@@ -21,11 +23,14 @@ from serving.problems import located
 from serving.reasons import Language, principal_reasons
 from serving.score import Scorer, Scores
 
+RULES = 1
+
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request with everything that was left open filled in: all that a replay needs.
 
     What may be left unsaid is then written nowhere: a question asked before it could be said keeps its digest.
+    `rules` are those it is answered by: 1 looks for data that are stale or missing, 0 (older records) does not.
     """
 
     customer_id: str
@@ -35,10 +40,15 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasons: int
     records: Any
     group_exposure: float | None = None
+    advice: bool = False
+    rules: int = 0
 
     def digest(self) -> str:
-        """SHA-256 of the question: the same question under one idempotency key gives the same answer."""
-        return hashlib.sha256(canonical(self)).hexdigest()
+        """SHA-256 of the question: the same question under one idempotency key gives the same answer.
+
+        `rules`, which we chose and the caller did not, are no part of what was asked.
+        """
+        return hashlib.sha256(canonical(msgspec.structs.replace(self, rules=0))).hexdigest()
 
 
 def question_of(
@@ -53,6 +63,8 @@ def question_of(
         reasons=reasons,
         records=msgspec.json.decode(request.records) if request.has_records() else stored,
         group_exposure=request.group_exposure,
+        advice=request.advice,
+        rules=RULES,
     )
 
 
@@ -62,9 +74,21 @@ def decide(scorer: Scorer, question: Question, decision_id: str) -> tuple[Decisi
     Raises RecordsError where the records break their contract.
     """
     tables = tables_of(scorer, question, question.customer_id)
-    as_of = np.array([to_day(question.as_of)], np.int32)
-    scores = scorer.score(tables, np.array([question.customer_id], object), as_of)
-    return answered(scorer, question, decision_id, scores, scorer.contributions(scores.values)[0], known=bool(tables))
+    scores = _scores(scorer, question, tables)
+    doubts = data_flags(scorer, question, tables, question.customer_id, scores)
+    contributions = scorer.contributions(scores.values)[0]
+    return answered(scorer, question, decision_id, scores, contributions, bool(tables), doubts)
+
+
+def advise(scorer: Scorer, question: Question) -> Advised:
+    """What the customer of `question` could do to be approved or to reach the next grade; nothing is recorded.
+
+    Raises RecordsError where the records break their contract.
+    """
+    tables = tables_of(scorer, question, question.customer_id)
+    scores = _scores(scorer, question, tables)
+    doubts = data_flags(scorer, question, tables, question.customer_id, scores)
+    return _advised(scorer, question, scores, bool(tables), doubts)
 
 
 def tables_of(scorer: Scorer, question: Question, customer_id: str) -> dict[str, Columns]:
@@ -76,11 +100,35 @@ def tables_of(scorer: Scorer, question: Question, customer_id: str) -> dict[str,
     return scorer.columns(records, customer_id, to_day(question.as_of))
 
 
+def data_flags(
+    scorer: Scorer, question: Question, tables: Mapping[str, Columns], customer_id: str, scores: Scores
+) -> tuple[str, ...]:
+    """Why the data of a question give cause for doubt, by the rules it is answered by; of no data at all, nothing.
+
+    `customer_id` is what the customer is called in `tables`, `scores` their one row.
+    """
+    if question.rules < 1 or not tables:
+        return ()
+    return scorer.doubts(tables, np.array([customer_id], object), to_day(question.as_of), scores.values)[0]
+
+
+def _scores(scorer: Scorer, question: Question, tables: Mapping[str, Columns]) -> Scores:
+    return scorer.score(tables, np.array([question.customer_id], object), np.array([to_day(question.as_of)], np.int32))
+
+
 def answered(
-    scorer: Scorer, question: Question, decision_id: str, scores: Scores, contributions: np.ndarray, known: bool
+    scorer: Scorer,
+    question: Question,
+    decision_id: str,
+    scores: Scores,
+    contributions: np.ndarray,
+    known: bool,
+    doubts: tuple[str, ...],
 ) -> tuple[DecisionAnswer, dict[str, Any]]:
-    """What `decide` gives, from the customer's one row of `scores` and its contributions, (features + 1,)."""
-    grade, granted = _granted(scorer, question, scores, known)
+    """What `decide` gives, from the customer's one row of `scores`, its contributions (features + 1,) and `doubts`."""
+    grade, granted = _granted(scorer, question, scores, known, doubts)
+    wanted = question.advice or scorer.product.policy.advice.always
+    said = _advised(scorer, question, scores, known, doubts) if wanted else None
     answer = DecisionAnswer(
         decision_id=decision_id,
         product=scorer.product.name,
@@ -103,11 +151,14 @@ def answered(
             scorer.points_factor(contributions),
             question.reasons,
             question.language,
+            scorer.grouping,
         ),
         flags=granted.flags,
         model=scorer.bundle.version,
         policy=scorer.policy_digest,
         program=scorer.bundle.program.digest,
+        pd_interval=scorer.interval(float(scores.raw_score[0])),
+        advice=said,
     )
     evidence = {
         "features": [_number(value) for value in scores.values[0].tolist()],
@@ -116,16 +167,37 @@ def answered(
     }
     if scorer.explained_by != "lightgbm":  # records made before there was a choice do not name it
         evidence["explained_by"] = scorer.explained_by
+    if said is not None:
+        evidence["advised_by"] = scorer.advised_by
     return answer, evidence
 
 
-def _granted(scorer: Scorer, question: Question, scores: Scores, known: bool) -> tuple[Grade, Grant]:
+def _advised(scorer: Scorer, question: Question, scores: Scores, known: bool, doubts: tuple[str, ...]) -> Advised:
+    def judge(row: np.ndarray) -> Judged:
+        then = scorer.scored(row[None])
+        grade, granted = _granted(scorer, question, then, known, doubts)
+        return Judged(
+            default_probability=float(then.default_probability[0]),
+            points=float(then.points[0]),
+            grade=grade.name,
+            place=int(then.grade[0]),
+            granted=granted,
+        )
+
+    features = scorer.bundle.program.features
+    return advice.advise(scorer.adviser, scorer.product, features, scores.values[0], judge, question.language)
+
+
+def _granted(
+    scorer: Scorer, question: Question, scores: Scores, known: bool, doubts: tuple[str, ...]
+) -> tuple[Grade, Grant]:
     where = scorer.policy_reads
     applicant = Applicant(
         requested_amount=question.requested_amount,
         group_exposure=question.group_exposure,
         features=knock_outs.read(where, scores.values[0, list(where.values())].tolist()),
         known=known,
+        doubts=doubts,
     )
     grade = scorer.grades[int(scores.grade[0])]
     return grade, grant(scorer.product, grade, float(scores.default_probability[0]), applicant)

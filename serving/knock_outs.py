@@ -27,13 +27,15 @@ _HOLDS = {
 class Applicant:
     """What a policy looks at besides PD and grade. None: not said, or not known; `features` those it `reads`.
 
-    `group_exposure` is the credit that connected customers have already; `known`: whether anything is on record.
+    `group_exposure` is the credit that connected customers have already; `known`: whether anything is on record;
+    `doubts`: why the data may not be trusted to tell all.
     """
 
     requested_amount: float | None = None
     group_exposure: float | None = None
     features: Mapping[str, float | None] = field(default_factory=dict)
     known: bool = True
+    doubts: tuple[str, ...] = ()
 
 
 class KnockedOut(msgspec.Struct, frozen=True):

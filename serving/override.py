@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from configs.settings import Product
 from serving.ledger import Entry, Record, canonical
 
 KIND = "override"
+FLAG = "override"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,13 @@ def entry_of(record: Record, override: Override, at: str) -> Entry:
     body = canonical(asdict(override))
     identity = f"override-{hashlib.sha256(body).hexdigest()[:32]}"
     return Entry(identity, KIND, record.entry.product, record.entry.subject, at, body, identity, personal=True)
+    return Entry(identity, KIND, record.entry.product, record.entry.subject, at, body, identity)
+
+
+def flagged(answer: dict[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
+    """A recorded answer as it is looked up: with the flag `override` where persons decided otherwise since.
+
+    What was recorded stays as it was: the overrides stand beside it in the ledger.
+    """
+    about = any(one.decision_id == answer["decision_id"] for one in overrides)
+    return {**answer, "flags": [*answer["flags"], FLAG]} if about else answer

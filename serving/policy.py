@@ -35,15 +35,17 @@ def grant(product: Product, grade: Grade, default_probability: float, applicant:
     need: what was asked for; capacity: the product's capacity feature x the grade's multiple; appetite: the loss
     budget over PD x loss given default, less what connected customers have already; cap: the grade's.
     The decision is the harshest of: the grade's, or a referral within the referral band; each knock-out that hits; a
-    referral where nothing at all is known of the customer, where the product measures capacity and this customer's is
-    unknown, or where the rate that covers the risk lies above the highest allowed; and what the product does with a
-    limit below its minimum or of nothing: refer, or decline. What is declined is granted nothing.
+    referral where nothing at all is known of the customer, where what is known is in doubt, where the product measures
+    capacity and this customer's is unknown, or where the rate that covers the risk lies above the highest allowed; and
+    what the product does with a limit below its minimum or of nothing: refer, or decline. What is declined is granted
+    nothing.
     """
     policy = product.policy
     stopped = hits(policy.knock_outs, applicant)
     decision, flags = _decision_by_pd(policy, grade, default_probability)
+    flags = (*flags, *applicant.doubts)
     if decision == "decline":
-        return _declined("grade", (), stopped)
+        return _declined("grade", applicant.doubts, stopped)
     if any(hit.decision == "decline" for hit in stopped):
         return _declined("knock_out", flags, stopped)
     if not applicant.known:

@@ -16,10 +16,13 @@ from features import matrix
 from features.contracts import Columns, Table
 from features.load import table_contract
 from features.records import columns_of_records, rows_type
-from serving import knock_outs
+from serving import advice, doubts, knock_outs
+from serving.adviser import Adviser, make_adviser
+from serving.reasons import Grouping, grouping_of
 from serving.shap import Explainer, make_explainer
 from serving.trees import NotCovered
 from training.bundle import Bundle
+from training.interval import PDInterval, Uncertainty, uncertainty_from_json
 
 log = logging.getLogger("creditloop.serving")
 Explanation = Literal["quadrature", "lightgbm"]
@@ -41,7 +44,9 @@ class Scorer:
     """A model version under a policy: what a request of this product may hold, and how it is scored.
 
     `policy_reads` says where the features that the policy looks at lie in a row. `explainer` is None where LightGBM
-    has to explain the model itself, many times slower.
+    has to explain the model itself, many times slower; `adviser` then, too. `uncertainty` is None of a version made
+    before it was measured. `expected_tables` are those that practically every customer has, with the places of their
+    features, `grouping` which features are one reason.
     """
 
     bundle: Bundle
@@ -52,6 +57,10 @@ class Scorer:
     policy_reads: dict[str, int]
     policy_digest: str
     explainer: Explainer | None
+    adviser: Adviser | None
+    uncertainty: Uncertainty | None
+    expected_tables: dict[str, np.ndarray]
+    grouping: Grouping
 
     @property
     def explained_by(self) -> Explanation:
@@ -94,6 +103,25 @@ class Scorer:
             return self.explainer.contributions(values)
         return np.asarray(self.bundle.booster.predict(values, pred_contrib=True, num_threads=1))
 
+    def doubts(
+        self, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: int, values: np.ndarray
+    ) -> list[tuple[str, ...]]:
+        """For each customer the flags of tables that are missing or stale, from its facts and its row of features."""
+        missing = doubts.degraded(self.expected_tables, values)
+        old = doubts.stale(self.product.freshness, tables, customer_id, as_of)
+        return [(*one, *other) for one, other in zip(missing, old, strict=True)]
+
+    @property
+    def advised_by(self) -> dict[str, Any]:
+        """What advice rests on besides model and policy: how it is found, and what is declared as changeable."""
+        return {"version": advice.VERSION, "levers": None if self.adviser is None else self.adviser.digest}
+
+    def interval(self, raw_score: float) -> PDInterval | None:
+        """The interval around the PD of a raw score, where this version has one."""
+        if self.uncertainty is None:
+            return None
+        return self.uncertainty.around(float(self.bundle.calibration.log_odds(np.array([raw_score]))[0]))
+
     def points_factor(self, contributions: np.ndarray) -> float:
         """Points lost for each unit of raw score, on the way from the average customer to this one, (features + 1,).
 
@@ -119,6 +147,7 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
     tables = {name: table_contract(name, product) for name in bundle.program.tables}
     fields: list[Any] = [(name, rows_type(table), None) for name, table in tables.items()]
     records = msgspec.defstruct("Records", fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
+    explainer, reference = _explainer(bundle), bundle.reference()
     return Scorer(
         bundle=bundle,
         product=product,
@@ -127,7 +156,11 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
         grades=product.grades,
         policy_reads=knock_outs.places(product.policy, bundle.program.names),
         policy_digest=product.digest(),
-        explainer=_explainer(bundle),
+        explainer=explainer,
+        adviser=None if explainer is None else make_adviser(bundle, product, explainer.trees, reference),
+        uncertainty=uncertainty_from_json(bundle.training.get("pd_interval")),
+        grouping=grouping_of(bundle.program.features, bundle.training.get("reasons")),
+        expected_tables=doubts.expected_tables(bundle.program.features, reference, product.policy.expected_tables),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from features.contracts import Columns, to_day
 from features.records import RecordsError, joined
 from serving.api import DecisionAnswer
-from serving.decide import Question, answered, tables_of
+from serving.decide import Question, answered, data_flags, tables_of
 from serving.score import Scorer, Scores
 
 Decided = tuple[DecisionAnswer, dict[str, Any]]
@@ -35,7 +35,8 @@ def decide_together(scorer: Scorer, asked: Sequence[tuple[Question, str]]) -> li
             made.append(tables)
             continue
         one = _row(scores, row)
-        made.append(answered(scorer, question, decision_id, one, contributions[row], known=bool(tables)))
+        doubts = data_flags(scorer, question, tables, str(sound[row]), one)
+        made.append(answered(scorer, question, decision_id, one, contributions[row], bool(tables), doubts))
         row += 1
     return made
 

@@ -15,7 +15,7 @@ from configs.settings import Product, Settings
 from configs.whole import whole
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import dataset, gate, report, sections, tune
+from training import dataset, explain, gate, report, sections, tune
 from training.bundle import Bundle
 from training.dataset import Split
 from training.judgement import Judgement, gains, judge
@@ -69,7 +69,10 @@ def train(
     scale = make_scale(product.scaling, product.grades)
     reference = _reference(split, model)
     judged = judge(product, tables, data, split, model, reference, scale, champion, settings, now, stage)
-    summary = _summary(split, model, describe_run(product, settings, data_digest, iso(now))) | judged.evidence
+    stage("measure how sure its PDs and reasons are")
+    certainty = explain.certainty(split, model, settings)
+    run = describe_run(product, settings, data_digest, iso(now))
+    summary = _summary(split, model, run) | judged.evidence | certainty
     stage("write the bundle, log to MLflow")
     signer = signing_key(settings.signing)
     parts = _parts(product, split, model, scale, reference, judged, summary)

@@ -31,7 +31,7 @@ from serving import access, champion
 from serving.ledger import Ledger, open_ledger
 from serving.score import Scorer, make_scorer
 from training import bundle as bundles
-from training import dataset, examine, pipeline
+from training import dataset, examine, explain, pipeline
 from training.bundle import Bundle
 from training.scaling import make_scale
 from training.signature import public_key, signing_key
@@ -94,7 +94,7 @@ def bundle(
         predictions=examine.predictions(split.test, default_probability, None, ()),
         golden=split.test.matrix[:64],
         validation=validate(default_probability, split.test.defaulted, scale).to_json(),
-        training={"gate": {"passed": True, "checks": []}},
+        training={"gate": {"passed": True, "checks": []}, **explain.certainty(split, model, settings)},
     )
     key = signing_key(settings.signing)
     return bundles.load(bundles.write(parts, home / "bundles" / NAME, "2026-01-01", key), (public_key(key),))

@@ -10,7 +10,7 @@ import pytest
 from configs.errors import InputError, Refusal
 from configs.settings import load_product
 from serving.ledger import Entry, Ledger, canonical
-from serving.override import KIND, Override, authorise, entry_of
+from serving.override import KIND, Override, authorise, entry_of, flagged
 
 PRODUCT = load_product("bank_lending", Path("/nonexistent"))
 REFERRED = {"decision": "refer", "grade": "D", "limit": 4000.0}
@@ -81,3 +81,10 @@ def test_an_override_goes_on_record_once_about_the_same_customer(ledger: Ledger)
     found = list(ledger.records(KIND, "bank_lending"))
     assert [(one.entry.subject, one.entry.at) for one in found] == [("c-7", "2026-02-01")]
     assert found[0].body()["reason"] == "Papers"
+
+
+def test_an_overridden_answer_is_flagged_when_it_is_looked_up_and_no_other() -> None:
+    answer = {**REFERRED, "decision_id": "d-1", "flags": ["stale:statements"]}
+    assert flagged(answer, [override()])["flags"] == ["stale:statements", "override"]
+    assert flagged({**answer, "decision_id": "d-2"}, [override()])["flags"] == ["stale:statements"]
+    assert answer["flags"] == ["stale:statements"]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.contracts import Columns, to_day
-from features.declaration import Feature
-from serving.reasons import principal_reasons
+from features.declaration import Constant, Feature
+from serving.reasons import by_sentence, grouping_of, principal_reasons
 from serving.score import Scorer
 
 FACTOR = 28.85
@@ -106,3 +106,38 @@ def test_chinese_reasons_are_the_same_reasons(features) -> None:
 def test_chinese_reasons_are_in_chinese(features) -> None:
     reasons = principal_reasons(drawn(features, 1), features, FACTOR, 4, "zh")
     assert all(any("\u4e00" <= letter <= "\u9fff" for letter in reason.reason) for reason in reasons)
+
+
+def plain(name: str, reason: str) -> Feature:
+    return Feature(name, "behavioral", Constant(0), "", "", "rises", reason, reason)
+
+
+THREE = (plain("a", "A"), plain("b", "B"), plain("c", "C"))
+
+
+def test_sentences_of_one_group_are_one_reason_told_by_the_one_that_adds_most() -> None:
+    grouping = grouping_of(THREE, {"groups": [["A", "B"], ["C"]], "least": [0.0, 0.0]})
+    told = principal_reasons(np.array([0.2, 0.3, 0.4]), THREE, 10.0, 4, "en", grouping)
+    assert [(reason.reason, reason.points, reason.features) for reason in told] == [
+        ("B", 5.0, ("b", "a")),
+        ("C", 4.0, ("c",)),
+    ]
+
+
+def test_a_reason_within_its_noise_is_not_told_but_the_worst_always_is() -> None:
+    grouping = grouping_of(THREE, {"groups": [["A"], ["B"], ["C"]], "least": [0.9, 0.31, 0.1]})
+    told = principal_reasons(np.array([0.4, 0.3, 0.2]), THREE, 10.0, 4, "en", grouping)
+    assert [reason.reason for reason in told] == ["A", "C"]
+
+
+def test_a_version_made_before_groups_were_measured_tells_each_sentence() -> None:
+    assert grouping_of(THREE, None) == by_sentence(THREE)
+
+
+def test_a_version_keeps_which_features_are_one_reason(scorer: Scorer) -> None:
+    grouping = scorer.grouping
+    assert sorted(place for group in grouping.groups for place in group) == list(
+        range(len(scorer.bundle.program.names))
+    )
+    assert len(grouping.groups) < len(by_sentence(scorer.bundle.program.features).groups)
+    assert max(grouping.least) > 0

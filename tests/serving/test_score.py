@@ -82,3 +82,18 @@ def test_the_points_of_all_contributions_sum_to_the_points_lost_whatever_the_cal
     contributions = np.array([0.9, -0.2, 0.4, -0.6])  # the last: the average customer
     average, own = scorer.bundle.scale.points(calibration.log_odds(np.array([-0.6, contributions.sum()])))
     assert contributions[:-1].sum() * curved.points_factor(contributions) == pytest.approx(average - own, rel=1e-12)
+
+
+def test_a_version_tells_how_far_its_pd_may_be_off(scorer: Scorer, tables: dict[str, Columns], as_of: dt.date) -> None:
+    customers = np.sort(tables["statements"]["customer_id"].distinct())[:50]
+    scores = scorer.score(tables, customers, np.full(len(customers), to_day(as_of), np.int32))
+    for raw_score, pd in zip(scores.raw_score.tolist(), scores.default_probability.tolist(), strict=True):
+        found = scorer.interval(raw_score)
+        assert found is not None
+        assert 0 < found.low < pd < found.high < 1
+
+
+def test_a_version_made_before_intervals_answers_without_one(bundle: Bundle, product: Product) -> None:
+    old = make_scorer(replace(bundle, training={"gate": bundle.training["gate"]}), product)
+    assert old.interval(-3.0) is None
+    assert max(old.grouping.least) == 0

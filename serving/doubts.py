@@ -1,0 +1,74 @@
+"""Whether a customer's data may be trusted to tell all: a table that is missing, or newest facts that are old.
+
+Both are flags of the answer, with the table's name behind a colon, and refer: a model that reads an absent table as
+missing values answers for customers it hardly ever met, and a stale one for a customer as he was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from configs.settings import Freshness
+from features.catalogue import tables_of
+from features.contracts import TABLES, Columns
+from features.declaration import Feature
+from features.history import customer_codes
+
+_NO_DAY = np.iinfo(np.int64).min // 2  # before all days
+
+
+def expected_tables(features: Sequence[Feature], reference: pd.DataFrame, share: float) -> dict[str, np.ndarray]:
+    """The tables that at least `share` of the reference rows have facts of, each with the places of its features."""
+    places: dict[str, list[int]] = {}
+    for place, feature in enumerate(features):
+        read = tables_of(feature)
+        if len(read) == 1:
+            places.setdefault(next(iter(read)), []).append(place)
+    values = reference[[feature.name for feature in features]].to_numpy(float)
+    found = {table: np.array(own) for table, own in sorted(places.items())}
+    return {table: own for table, own in found.items() if len(values) and 1 - _nothing(values, own).mean() >= share}
+
+
+def degraded(expected: Mapping[str, np.ndarray], values: np.ndarray) -> list[tuple[str, ...]]:
+    """For each row of features, (rows, features), a flag for each expected table of which nothing is known."""
+    missing = {f"degraded:{table}": _nothing(values, own) for table, own in expected.items()}
+    return _flagged(missing, len(values))
+
+
+def _nothing(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return np.isnan(values[:, places]).all(1)
+
+
+def stale(
+    freshness: Freshness, tables: Mapping[str, Columns], customers: np.ndarray, as_of: int
+) -> list[tuple[str, ...]]:
+    """For each customer a flag for each table whose newest fact, known by `as_of`, is older than the product allows.
+
+    A customer without any fact of a table is no matter of freshness: see `degraded`.
+    """
+    old = {}
+    for name, days in freshness.model_dump(exclude_none=True).items():
+        if name in tables:
+            newest = _newest(name, tables[name], customers, as_of)
+            old[f"stale:{name}"] = (newest > _NO_DAY) & (as_of - newest > days)
+    return _flagged(old, len(customers))
+
+
+def _newest(name: str, table: Columns, customers: np.ndarray, as_of: int) -> np.ndarray:
+    event = table[TABLES[name].event if name in TABLES else "date"]
+    codes = customer_codes(customers, table["customer_id"])
+    seen = (event <= as_of) & (table["known_time"] <= as_of) & (codes >= 0)
+    newest = np.full(len(customers), _NO_DAY)
+    np.maximum.at(newest, codes[seen], event[seen])
+    return newest
+
+
+def _flagged(marks: Mapping[str, np.ndarray], rows: int) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = [()] * rows
+    for flag, marked in marks.items():
+        for row in np.flatnonzero(marked).tolist():
+            found[row] = (*found[row], flag)
+    return found

@@ -1,0 +1,85 @@
+"""How far a PD may be off: the sampling error of its calibration, as a band around the PD of every raw score.
+
+The band is that of a line of Cox (1958): default on the calibrated log-odds z, on the rows that calibrated. Its
+covariance is the sandwich of Liang and Zeger (1986), clustered by customer, because a customer's rows are no
+independent evidence. On the scale of log-odds the band is z +- q sqrt(V00 + 2 z V01 + z^2 V11), q the normal quantile.
+
+It covers the default rate of all customers who score alike, as far as the rows that calibrated can tell it. It does not
+cover what the score does not see of this one customer, nor times that differ from those of these rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any
+
+import msgspec
+import numpy as np
+from scipy.special import expit
+
+
+class PDInterval(msgspec.Struct, frozen=True):
+    """The interval that holds the default rate of customers who score alike, at this confidence."""
+
+    low: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """The covariance of intercept and slope of default on calibrated log-odds, and what it was estimated from."""
+
+    intercept_variance: float
+    covariance: float
+    slope_variance: float
+    confidence: float
+    rows: int
+    customers: int
+    defaults: int
+
+    def around(self, log_odds: float) -> PDInterval:
+        """The interval around the PD of calibrated `log_odds`; it always holds that PD."""
+        variance = self.intercept_variance + 2 * log_odds * self.covariance + log_odds**2 * self.slope_variance
+        half = NormalDist().inv_cdf(0.5 + self.confidence / 2) * math.sqrt(max(variance, 0.0))
+        return PDInterval(float(expit(log_odds - half)), float(expit(log_odds + half)), self.confidence)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for training.json."""
+        return asdict(self)
+
+
+def uncertainty_from_json(values: Mapping[str, Any] | None) -> Uncertainty | None:
+    """What `to_json` gave; None of a version that was made without."""
+    return None if values is None else Uncertainty(**values)
+
+
+def measure(
+    log_odds: np.ndarray, defaulted: np.ndarray, customer_id: np.ndarray, confidence: float
+) -> Uncertainty | None:
+    """The uncertainty of calibrated `log_odds` (rows,) on the rows they were fitted to.
+
+    None where the rows tell it not: one class alone, or log-odds that are all the same.
+    """
+    if len(np.unique(defaulted)) < 2 or np.ptp(log_odds) <= 0:
+        return None
+    design = np.column_stack([np.ones(len(log_odds)), log_odds])
+    probability = expit(log_odds)
+    bread = np.linalg.inv(design.T @ (design * (probability * (1 - probability))[:, None]))
+    _, customer = np.unique(customer_id.astype(str), return_inverse=True)
+    scores = design * (defaulted - probability)[:, None]
+    sums = np.column_stack([np.bincount(customer, scores[:, k]) for k in range(2)])
+    few = len(sums) / (len(sums) - 1)  # clusters are a sample: Cameron and Miller (2015)
+    covariance = few * bread @ (sums.T @ sums) @ bread
+    return Uncertainty(
+        float(covariance[0, 0]),
+        float(covariance[0, 1]),
+        float(covariance[1, 1]),
+        confidence,
+        len(log_odds),
+        len(sums),
+        int(defaulted.sum()),
+    )
