@@ -1,8 +1,9 @@
 """How far a PD may be off: the sampling error of its calibration, as a band around the PD of every raw score.
 
-The band is that of a line of Cox (1958): default on the calibrated log-odds z, on the rows that calibrated. Its
-covariance is the sandwich of Liang and Zeger (1986), clustered by customer, because a customer's rows are no
-independent evidence. On the scale of log-odds the band is z +- q sqrt(V00 + 2 z V01 + z^2 V11), q the normal quantile.
+The band is that of a line of Cox (1958): default on the calibrated log-odds z, out of fold, on the rows that
+calibrated. Its covariance is the sandwich of Liang and Zeger (1986), clustered by customer, because a customer's rows
+are no independent evidence. On the scale of log-odds the band is z +- q sqrt(V00 + 2 z V01 + z^2 V11), q the normal
+quantile.
 
 It covers the default rate of all customers who score alike, as far as the rows that calibrated can tell it. It does not
 cover what the score does not see of this one customer, nor times that differ from those of these rows.
