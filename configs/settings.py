@@ -254,6 +254,16 @@ class Settings(Frozen):
     notices: Notices
     explanation: Explanation
 
+    @model_validator(mode="after")
+    def _the_budget_is_of_the_schedule(self) -> Settings:
+        planned = -(-365 // self.schedule.every_days)
+        if self.monitoring.runs_a_year < planned:
+            raise ValueError(
+                f"monitoring.runs_a_year {self.monitoring.runs_a_year} is less than the {planned} runs of "
+                f"schedule.every_days {self.schedule.every_days}: chance would alarm more often than the page says"
+            )
+        return self
+
 
 class Outcome(Frozen):
     """The definition of default: what counts as bad, and when we may know it.

@@ -490,3 +490,11 @@ def test_a_product_file_keeps_its_jurisdictions(tmp_path: Path) -> None:
     path.write_text(settings.product_toml(product), encoding="utf-8")
     assert load_product(str(path), tmp_path) == product
     assert product.jurisdictions
+
+
+def test_a_monitor_that_runs_more_often_than_its_budget_counts_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "creditloop.toml").write_text("[schedule]\nevery_days = 1\n")
+    with pytest.raises(ConfigError, match=r"runs_a_year 12 is less than the 365 runs"):
+        load_settings(tmp_path)
+    (tmp_path / "creditloop.toml").write_text("[schedule]\nevery_days = 1\n[monitoring]\nruns_a_year = 365\n")
+    assert load_settings(tmp_path).monitoring.runs_a_year == 365
