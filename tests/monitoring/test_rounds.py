@@ -45,7 +45,7 @@ def round_of(world, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     entries = []
     for place, (customer, day) in enumerate(zip(customers, outcomes["as_of"], strict=True)):
         body = {
-            "question": {},
+            "question": {"requested_amount": None, "records": {"statements": [{}]}},
             "evidence": {"features": [None if np.isnan(v) else float(v) for v in scores.values[place]]},
             "answer": {
                 "as_of": day.date().isoformat(),
