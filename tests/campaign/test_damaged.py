@@ -1,6 +1,6 @@
 """Training sets damaged at random: a clear error, or a model whose every PD is one; never a breakdown, never silence.
 
-Sixty by default; CAMPAIGN=2000 for the long run.
+Sixty by default, of which every fifth goes on to the fit; CAMPAIGN=2000 takes so many, and all to the end.
 """
 
 from __future__ import annotations
@@ -101,11 +101,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Training:
     return load_settings(tmp_path_factory.mktemp("home"), {"training": small}).training
 
 
-def outcome_of(path: Path, settings: Training) -> str:
-    """What training says of a file: the error in words, or the model's worst PD."""
+def outcome_of(path: Path, settings: Training, fits: bool) -> str:
+    """What training says of a file: the error in words, or that it made a model of PDs; `fits` False: would make."""
     try:
         flat = read_flat(path, "bad", "damaged", None, None, None)
         split = dataset.split(dataset.assemble(flat.product, flat.tables, 20_000), settings)
+        if not fits:
+            return "rows to train on"
         model = pipeline.make(split, settings, "sqlite:///:memory:", "study", lambda *_: None)
     except CreditloopError as error:
         return f"refused: {error}"
@@ -129,7 +131,7 @@ def test_a_damaged_training_set_is_refused_in_words_or_trains(block: int, settin
             raw, done = raw[:at] + rng.bytes(3) + raw[at:], [*done, "three bytes put in"]
         path.write_bytes(raw)
         try:
-            told.append(outcome_of(path, settings))
+            told.append(outcome_of(path, settings, fits="CAMPAIGN" in os.environ or number % 5 == 0))
         except Exception as error:
             pytest.fail(f"table {block}/{number}, {'; '.join(done)}: {type(error).__name__}: {error}")
     refused = [one for one in told if one.startswith("refused")]
