@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from benchmarks.common import keep
 from benchmarks.true_pd import JUDGED, TRAINED
@@ -55,9 +56,8 @@ def one_seed(name: str, customers: int, trials: int, seed: int) -> pd.DataFrame:
         data = dataset.assemble(product, tables, to_day(portfolio.month_ends[TRAINED].date()))
         split = dataset.split(data, settings.training)
         model = pipeline.make(split, settings.training, settings.stores.studies, "study", lambda *_: None)
-        held = split.calibrate
-        log_odds = model.calibration.log_odds(fit.raw_score(model.booster, held.matrix))
-        band = interval.measure(log_odds, held.defaulted, held.customer_id, settings.explanation.pd_confidence)
+        train, confidence = split.train, settings.explanation.pd_confidence
+        band = interval.measure(logit(model.out_of_fold), train.defaulted, train.customer_id, confidence)
         assert band is not None
         frames = []
         for when, month in (("months taught", months[-1]), ("later", JUDGED)):

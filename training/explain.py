@@ -14,6 +14,7 @@ import lightgbm as lgb
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
+from scipy.special import logit
 
 from configs.settings import Explanation, Settings
 from features.declaration import Feature
@@ -24,11 +25,10 @@ from training.model import Model
 
 def certainty(split: Split, model: Model, settings: Settings) -> dict[str, Any]:
     """The sections of training.json that serving reads: `reasons`, and `pd_interval` where the rows can tell it."""
-    held, wanted = split.calibrate, settings.explanation
-    log_odds = model.calibration.log_odds(fit.raw_score(model.booster, held.matrix))
-    band = interval.measure(log_odds, held.defaulted, held.customer_id, wanted.pd_confidence)
+    train, test, wanted = split.train, split.test, settings.explanation
+    band = interval.measure(logit(model.out_of_fold), train.defaulted, train.customer_id, wanted.pd_confidence)
     refits = [_refit(split, model, settings, number) for number in range(wanted.refits)]
-    rows = held.matrix[np.linspace(0, len(held) - 1, min(len(held), wanted.rows)).astype(int)]
+    rows = test.matrix[np.linspace(0, len(test) - 1, min(len(test), wanted.rows)).astype(int)]
     return {
         "pd_interval": None if band is None else band.to_json(),
         "reasons": reasons(model.booster, refits, rows, split.train.program.features, wanted),
@@ -101,13 +101,12 @@ def _refit(split: Split, model: Model, settings: Settings, number: int) -> lgb.B
     customers, customer = np.unique(train.customer_id.astype(str), return_inverse=True)
     drawn = np.random.default_rng(seed).integers(0, len(customers), len(customers))
     rows = np.repeat(np.arange(len(train)), np.bincount(drawn, minlength=len(customers))[customer])
-    tuned, taught = model.tuned, settings.training
     return fit.fit(
         train.matrix[rows],
         train.defaulted[rows],
         train.program.features,
-        tuned.params,
-        tuned.rounds,
+        dict(model.params),
+        model.booster.current_iteration(),
         seed,
-        taught.threads,
+        settings.training.threads,
     )
