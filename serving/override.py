@@ -78,7 +78,6 @@ def entry_of(record: Record, override: Override, at: str) -> Entry:
     body = canonical(asdict(override))
     identity = f"override-{hashlib.sha256(body).hexdigest()[:32]}"
     return Entry(identity, KIND, record.entry.product, record.entry.subject, at, body, identity, personal=True)
-    return Entry(identity, KIND, record.entry.product, record.entry.subject, at, body, identity)
 
 
 def flagged(answer: dict[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:

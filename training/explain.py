@@ -25,10 +25,10 @@ from training.model import Model
 
 def certainty(split: Split, model: Model, settings: Settings) -> dict[str, Any]:
     """The sections of training.json that serving reads: `reasons`, and `pd_interval` where the rows can tell it."""
-    train, wanted = split.train, settings.explanation
+    train, test, wanted = split.train, split.test, settings.explanation
     band = interval.measure(logit(model.out_of_fold), train.defaulted, train.customer_id, wanted.pd_confidence)
     refits = [_refit(split, model, settings, number) for number in range(wanted.refits)]
-    rows = train.matrix[np.linspace(0, len(train) - 1, min(len(train), wanted.rows)).astype(int)]
+    rows = test.matrix[np.linspace(0, len(test) - 1, min(len(test), wanted.rows)).astype(int)]
     return {
         "pd_interval": None if band is None else band.to_json(),
         "reasons": reasons(model.booster, refits, rows, split.train.program.features, wanted),
@@ -105,8 +105,8 @@ def _refit(split: Split, model: Model, settings: Settings, number: int) -> lgb.B
         train.matrix[rows],
         train.defaulted[rows],
         train.program.features,
-        model.params,
-        model.booster.num_trees(),
+        dict(model.params),
+        model.booster.current_iteration(),
         seed,
         settings.training.threads,
     )

@@ -52,7 +52,7 @@ def test_the_row_that_does_what_is_advised_gets_what_is_promised(scorer: Scorer,
                     risk = scorer.bundle.program.features[place].direction
                     assert risk * (changed[place] - step.goal) > 0  # each moves, and the way risk falls
                     changed[place] = step.goal
-            then = scorer.judge(changed[None])
+            then = scorer.scored(changed[None])
             assert float(then.default_probability[0]) == piece.default_probability < answer.default_probability
             assert scorer.grades[int(then.grade[0])].name == piece.grade < answer.grade
             seen += 1
