@@ -42,6 +42,22 @@ DAYS = (*MONTH_ENDS[::3], *MONTH_ENDS[-4:], dt.date(2023, 6, 15), dt.date(2023, 
 LAGS = (0, 0, 1, 30, 121)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the campaign out unless -m names it."""
+    if "campaign" in config.getoption("markexpr", ""):
+        return
+    kept = [item for item in items if item.get_closest_marker("campaign") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def trials() -> Callable[[int], int]:
+    """How many trials, of so many: CREDITLOOP_CAMPAIGN is the share, 1 unless set, 0.01 for a look."""
+    share = float(os.environ.get("CREDITLOOP_CAMPAIGN", "1"))
+    return lambda full: max(1, round(full * share))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of this repository."""

@@ -1,7 +1,6 @@
 """kill -9 at random moments of training and registering: nothing half made is visible, and a rerun finishes.
 
-CAMPAIGN=200 python -m pytest tests/campaign/test_killed.py; without CAMPAIGN it is left out, for each kill costs a
-process that imports everything.
+pytest -m campaign tests/campaign/test_killed.py: 200 kills; CREDITLOOP_CAMPAIGN=0.02 makes four of them.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -23,12 +23,8 @@ from serving.champion import versions
 from training.bundle import load
 from training.signature import trusted_keys
 
-COUNT = int(os.environ.get("CAMPAIGN", "0"))
 NAME = "tiny"
-pytestmark = [
-    pytest.mark.campaign,
-    pytest.mark.skipif(not COUNT, reason="CAMPAIGN=3 (short) or 200 (long) asks for it"),
-]
+pytestmark = pytest.mark.campaign
 
 
 def command(folder: Path) -> subprocess.Popen[bytes]:
@@ -79,21 +75,25 @@ def all_whole(home: Path) -> list[str]:
     return shown
 
 
-@pytest.mark.parametrize("number", range(COUNT))
 def test_a_training_killed_anywhere_leaves_nothing_half_made_and_a_rerun_finishes(
-    number: int, seconds: float, tmp_path: Path
+    seconds: float, tmp_path: Path, trials: Callable[[int], int]
 ) -> None:
-    table(tmp_path)
-    home = tmp_path / "home"
-    home.mkdir()
+    for number in range(trials(200)):
+        folder = tmp_path / str(number)
+        (folder / "home").mkdir(parents=True)
+        _kill_and_run_again(number, seconds, folder)
+
+
+def _kill_and_run_again(number: int, seconds: float, folder: Path) -> None:
+    table(folder)
     # Most moments before the study begins are imports: from a third on.
     moment = seconds * np.random.default_rng(number).uniform(0.3, 1.0)
-    running = command(tmp_path)
+    running = command(folder)
     try:
         running.wait(timeout=moment)
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    all_whole(home)
-    assert command(tmp_path).wait(timeout=600) in (0, 1), (tmp_path / "log.txt").read_text(encoding="utf-8")
-    assert all_whole(home)
+    all_whole(folder / "home")
+    assert command(folder).wait(timeout=600) in (0, 1), (folder / "log.txt").read_text(encoding="utf-8")
+    assert all_whole(folder / "home")
