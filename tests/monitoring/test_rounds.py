@@ -70,7 +70,7 @@ def round_of(world, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "notices": {
             "webhooks": [DEAD],
             "attempts": 1,
-            "remedies": ["nothing", "wait", "fix_data", "recalibrate", "retrain"],
+            "remedies": ["nothing", "wait", "fix_data", "shift_intercept", "recalibrate", "retrain"],
         }
     }
     settings = load_settings(folder, {**hooks, "worth": {"draws": 200}, "early": {"draws": 200}})
