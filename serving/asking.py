@@ -13,9 +13,11 @@ import msgspec
 from configs.errors import DataError
 from features.records import RecordsError
 from serving import metrics, problems
+from serving.advice import Advised
 from serving.api import BatchAnswer, DecideRequest, DecisionAnswer
 from serving.call import Call, Reply
 from serving.decide import Question
+from serving.decide import advise as advised
 from serving.decide import decide as decided
 from serving.ledger import Entry, Record
 from serving.live import Live, answer_of, entry_of, new_id
@@ -41,6 +43,14 @@ async def decide(call: Call) -> DecisionAnswer:
     answer, evidence = decided(scorer, question, new_id())
     entry = entry_of(scorer, question, request.idempotency_key, answer, evidence)
     return _answer(await asyncio.wrap_future(call.live.writer.submit(entry)), request, answer)
+
+
+async def advise(call: Call) -> Advised:
+    """What the customer of a question could do; nothing is decided and nothing recorded."""
+    request: DecideRequest = call.asked
+    stored = await _stored(call.live, request)
+    await call.turnstile.turn()
+    return advised(*_question(call.live, request, stored))
 
 
 def _question(live: Live, request: DecideRequest, stored: Any) -> tuple[Scorer, Question]:

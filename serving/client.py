@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from configs.errors import CreditloopError
+from serving.advice import Advised
 from serving.api import (
     BatchAnswer,
     DecideRequest,
@@ -81,6 +82,10 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def advise(self, asked: DecideRequest) -> Advised:
+        """What the customer could do; nothing is recorded. Raises ProblemError, Unreachable."""
+        return self._ask("POST", "/v1/advice", Advised, _body(asked), True)
 
     def decide(self, asked: DecideRequest) -> DecisionAnswer:
         """One decision. Raises ProblemError, Unreachable."""

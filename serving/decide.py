@@ -209,11 +209,12 @@ def _number(value: float) -> float | None:
 
 def ledger_body(question: Question, answer: DecisionAnswer, evidence: dict[str, Any]) -> bytes:
     """The decision record: question, evidence and answer as canonical JSON."""
-    asked = canonical(question)
+    # The records are by far the longest part, and stand in what is recorded and in what is hashed.
+    written = msgspec.structs.replace(question, records=msgspec.Raw(canonical(question.records)))
     return canonical(
         {
-            "question": msgspec.Raw(asked),
-            "question_sha256": hashlib.sha256(asked).hexdigest(),
+            "question": written,
+            "question_sha256": written.digest(),
             "evidence": evidence,
             "answer": answer,
         }

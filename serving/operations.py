@@ -21,7 +21,8 @@ from serving.asking import scorer_of
 from serving.call import Call
 from serving.ledger import Record
 from serving.live import Live, utc_now
-from serving.override import Override, authorise, entry_of
+from serving.override import KIND as OVERRIDE
+from serving.override import Override, authorise, entry_of, flagged
 from serving.problems import refused
 from serving.replay import replay_one
 from serving.score import Scorer
@@ -31,15 +32,19 @@ def _decision(live: Live, decision_id: str) -> Record:
     record = live.ledger.by_id(decision_id)
     if record is None or record.entry.kind != "decision":
         raise refused(problems.NO_SUCH_DECISION, "the ledger has no decision of this id")
-    if record.erased:
-        raise refused(problems.NO_SUCH_DECISION, "the customer of this decision was erased")
     return record
 
 
 async def find_decision(call: Call) -> Any:
-    """The answer of a recorded decision, as it was given."""
-    record = await asyncio.to_thread(_decision, call.live, call.name)
-    return record.body()["answer"]
+    """The answer of a recorded decision as it was given, flagged where persons decided otherwise since."""
+    return await asyncio.to_thread(_found, call.live, call.name)
+
+
+def _found(live: Live, decision_id: str) -> Any:
+    record = _decision(live, decision_id)
+    answer = record.body()["answer"]
+    about = [one for one in live.ledger.about([record.entry.subject]) if one.entry.kind == OVERRIDE]
+    return flagged(answer, [Override(**one.body()) for one in about])
 
 
 async def replay_decision(call: Call) -> ReplayAnswer:

@@ -10,6 +10,7 @@ import msgspec
 
 from serving import asking, operations, problems
 from serving.access import Role
+from serving.advice import Advised
 from serving.api import (
     BatchAnswer,
     DecideRequest,
@@ -104,6 +105,17 @@ ROUTES: tuple[Route, ...] = (
         answer=list[BatchAnswer],
         media=(JSON, NDJSON),
         whole=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/advice",
+        role="score",
+        summary="What the customer could do to be approved or to reach the next grade",
+        answered="Pieces of advice, any one of which is enough; nothing is recorded",
+        run=asking.advise,
+        request=DecideRequest,
+        answer=Advised,
+        own_problems=(problems.NO_SUCH_PRODUCT, problems.NO_RECORDS, problems.BREACH, problems.NOT_READ),
     ),
     Route(
         method="GET",

@@ -171,3 +171,15 @@ def test_every_route_is_found_by_its_own_path_and_method() -> None:
     for route in ROUTES:
         found = table.find(route.path.replace("{decision_id}", "d-1"), route.method)
         assert (found.route, found.name) == (route, "d-1" if "{" in route.path else "")
+
+
+def test_advice_is_what_a_decision_that_asks_for_it_says_and_leaves_no_record(
+    running: Any, body: dict[str, Any]
+) -> None:
+    ledger = open_ledger(running.settings)
+    before = ledger.head()
+    advised = running.score.post("/v1/advice", json=body)
+    assert (advised.status_code, ledger.head()) == (200, before)
+    ledger.close()
+    decided = running.score.post("/v1/decide", json={**body, "advice": True})
+    assert decided.json()["advice"] == advised.json()
