@@ -152,7 +152,7 @@ class Client:
 def _body(asked: DecideRequest) -> bytes:
     """A question as JSON; records that were left out stay out, and so does what was not said."""
     said = {name: getattr(asked, name) for name in asked.__struct_fields__ if name != "records"}
-    said = {name: value for name, value in said.items() if value is not None}
+    said = {name: value for name, value in said.items() if value is not None and value is not False}
     return msgspec.json.encode(said | ({"records": asked.records} if asked.has_records() else {}))
 
 

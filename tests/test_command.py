@@ -512,7 +512,7 @@ def test_a_misspelt_product_is_met_with_the_nearest(refused, words: list[str]) -
         (["data", "simulate", "--product", "uci_default", "--out", "x"], ["its tables cannot be simulated"]),
         (["demo", "--customers", "100"], ["--customers 100", "fewer than 2000"]),
         (["demo", "--products", "uci_default"], ["its tables cannot be simulated"]),
-        (["keys", "create", "shop", "--role", "boss"], ["role 'boss'", "expected one of score, read, admin"]),
+        (["keys", "create", "shop", "--role", "boss"], ["role 'boss'", "expected one of score, read, outcome,"]),
         (["keys", "create", "shop"], ["--role"]),
         (["serve", "--port", "none"], ["--port"]),
         (["serve", "--port", "70000"], ["serving.port", "less than or equal to 65535"]),

@@ -12,8 +12,11 @@ from typing import Any
 from configs.settings import Product, Settings
 
 _LIBRARIES = ("lightgbm", "optuna", "mlflow", "numpy", "scipy", "scikit-learn", "pandas", "numba", "pyarrow")
-# Where this machine keeps things is no part of how a model was made.
-_PLACES: Any = {"home": True, "stores": True, "signing": True, "serving": {"anchor"}}
+# Where this machine keeps things, and whom it tells, is no part of how a model was made.
+_PLACES: Any = {
+    **dict.fromkeys(("home", "stores", "signing", "privacy", "notices"), True),
+    "serving": {"anchor", "sources"},
+}
 _ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -67,6 +66,8 @@ def all_whole(home: Path) -> list[str]:
     for version in shown:
         load(home / "bundles" / NAME / version, trusted_keys(settings.signing))
     if (home / "mlflow.db").exists():
+        import mlflow  # after the imports above have turned its telemetry off
+
         client = mlflow.MlflowClient(tracking_uri=settings.stores.tracking)
         named = {found.tags.get("bundle") for found in client.search_model_versions(f"name = '{NAME}'")}
         assert named <= set(shown)
