@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import hashlib
 import io
 import json
@@ -61,6 +62,7 @@ def run(home: Path, *words: object) -> Ran:
 
 def tree(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file, but for the ledger's side files, which SQLite makes to read it."""
+    gc.collect()  # a ledger that an earlier command of this process left open is written back when it is closed
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         for path in sorted(folder.rglob("*"))
