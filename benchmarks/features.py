@@ -196,10 +196,14 @@ def one_customer(rounds: int) -> dict[str, dict[str, float]]:
 
 
 def by_dask(path: Path, workers: int) -> float:
-    """Seconds for the book on a cluster of `workers` processes of one thread, warmed up on its first customers."""
+    """Seconds for the book on a cluster of `workers` processes of one thread, warmed up on its first customers.
+
+    The features are those of the catalogue that read statements: workers know declared ones alone.
+    """
     from dask.distributed import LocalCluster
 
     from features import distribute
+    from features.catalogue import compile_program, product_features
     from features.contracts import to_day
     from features.sources import Folder
 
@@ -207,10 +211,11 @@ def by_dask(path: Path, workers: int) -> float:
     as_of = np.full(len(customers), to_day(pd.Timestamp(AS_OF).date()), np.int32)
     with LocalCluster(workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
         places = [str(path.parent)]
-        ask = functools.partial(distribute.matrices, cluster.scheduler_address, program(), places, product())
+        declared = compile_program(product_features(product(), {}))
+        ask = functools.partial(distribute.matrices, cluster.scheduler_address, declared, places, product())
         list(ask(customers[:100], as_of[:100], customers_each=10))
         started = time.perf_counter()
-        out = np.empty((len(customers), len(NAMES)))
+        out = np.empty((len(customers), len(declared.features)))
         for rows, values in ask(customers, as_of):
             out[rows] = values
         return time.perf_counter() - started
