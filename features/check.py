@@ -201,7 +201,8 @@ def _as_text(values: pd.Series, empty: np.ndarray) -> Text:
     if isinstance(values.dtype, pd.CategoricalDtype) and pd.api.types.is_string_dtype(values.cat.categories):
         codes = np.array(values.cat.codes, np.int32)
         kept = values.cat.categories.to_numpy(object)
-        return Text(np.where(np.append(kept == "", False)[codes], -1, codes), kept)
+        blank = np.append(kept == "", False)  # the last is that of a missing one, code -1
+        return Text(np.where(blank[codes], -1, codes) if blank.any() else codes, kept)
     if pd.api.types.is_float_dtype(values):
         values = _whole(values)
     return Text.of(values.astype(object).where(~empty, "").astype(str).tolist())
