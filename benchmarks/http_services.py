@@ -28,10 +28,9 @@ def champion_of(home: Path, product: str) -> Any:
     from configs.settings import load_product, load_settings
     from serving import champion
     from serving.ledger import Ledger
-    from serving.score import make_scorer
 
     ledger = Ledger(load_settings(home).stores.ledger)
-    return make_scorer(champion.load_champion(ledger, home, product), load_product(product, home))
+    return champion.champion_scorer(ledger, home, load_product(product, home))
 
 
 def database(path: Path) -> sqlite3.Connection:

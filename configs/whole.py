@@ -28,9 +28,11 @@ def make_once(path: Path, content: bytes) -> None:
 
 
 def beside(path: Path, content: bytes) -> Path:
-    """A file (mode 0600) of a name of its own in the folder of `path`."""
+    """A file (mode 0600) of a name of its own in the folder of `path`, its content on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     return Path(name)

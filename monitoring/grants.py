@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +9,8 @@ import numpy as np
 from configs.policy import KnockOut, Policy
 from configs.settings import Product
 from monitoring.windows import Asked
+from serving.knock_outs import HOLDS
 from serving.price import covering_rate
-
-_HOLDS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +63,7 @@ def _stopped(policy: Policy, features: dict[str, np.ndarray], asked: Asked) -> t
     for rule in policy.knock_outs:
         value = _value(rule, features, asked)
         missing = np.isnan(value)
-        holds = ~missing & _HOLDS[rule.operator](value, rule.bound)
+        holds = ~missing & HOLDS[rule.operator](value, rule.bound)
         stopped |= holds | (missing & (rule.missing == "refer"))
         declined |= holds & (rule.decision == "decline")
     return declined, stopped

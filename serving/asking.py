@@ -18,7 +18,6 @@ from serving.api import BatchAnswer, DecideRequest, DecisionAnswer
 from serving.call import Call, Reply
 from serving.decide import Question
 from serving.decide import advise as advised
-from serving.decide import decide as decided
 from serving.ledger import Entry, Record
 from serving.live import Live, answer_of, entry_of, new_id
 from serving.problems import FieldProblem, Refused, refused, retry_after
@@ -40,9 +39,8 @@ async def decide(call: Call) -> DecisionAnswer:
     stored = await _stored(call.live, request)
     await call.turnstile.turn()
     scorer, question = _question(call.live, request, stored)
-    answer, evidence = decided(scorer, question, new_id())
-    entry = entry_of(scorer, question, request.idempotency_key, answer, evidence)
-    return _answer(await asyncio.wrap_future(call.live.writer.submit(entry)), request, answer)
+    answer, recorded = call.live.ask(scorer, question, request.idempotency_key)
+    return _answer(await asyncio.wrap_future(recorded), request, answer)
 
 
 async def advise(call: Call) -> Advised:

@@ -10,7 +10,7 @@ from pathlib import Path
 from configs.errors import BundleError, InputError, Refusal
 from configs.settings import Product
 from serving.ledger import Entry, Ledger, Record, canonical
-from serving.score import make_scorer
+from serving.score import Scorer, make_scorer
 from training import bundle as bundles
 from training.bundle import Bundle
 from training.signature import trusted_in
@@ -131,6 +131,11 @@ def load_champion(ledger: Ledger, home: Path, product: str) -> Bundle:
     if promotion is None:
         raise Refusal(f"{product} has no champion yet: creditloop models promote --product {product} VERSION")
     return _as_promoted(promotion, home, product)
+
+
+def champion_scorer(ledger: Ledger, home: Path, product: Product) -> Scorer:
+    """The champion under the policy of `product`. Raises as `load_champion` does, ConfigError where they do not fit."""
+    return make_scorer(load_champion(ledger, home, product.name), product)
 
 
 def _as_promoted(promotion: Promotion, home: Path, product: str) -> Bundle:

@@ -7,10 +7,10 @@ the folder belongs on another disk or a write-once bucket, and the private key w
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from configs.settings import Settings, Signing
+from configs.whole import beside
 from serving.ledger import Ledger
 from serving.verify_ledger import SUFFIX, Checkpoint, statement
 from training.signature import PrivateKey, public_key, signing_key, trusted_keys
@@ -30,13 +30,7 @@ def write(seq: int, head: str, at: str, key: PrivateKey, folder: Path) -> Path:
     if path.exists():
         return path
     signed = statement(seq, head, at)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=folder)
-    with os.fdopen(handle, "wb") as file:
-        file.write(signed + f"{public_key(key)} {key.sign(signed).hex()}\n".encode())
-        file.flush()
-        os.fsync(file.fileno())
-    Path(unfinished).replace(path)
+    beside(path, signed + f"{public_key(key)} {key.sign(signed).hex()}\n".encode()).replace(path)
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

@@ -129,7 +129,6 @@ def _training_data(arguments: Arguments, settings: Settings) -> tuple[Product, M
 def _serve(arguments: Arguments) -> int:
     from serving import access, champion
     from serving.ledger import open_ledger
-    from serving.score import make_scorer
 
     settings = read_settings(arguments)
     ledger = open_ledger(settings)
@@ -138,7 +137,7 @@ def _serve(arguments: Arguments) -> int:
         raise Refusal("no product has a champion; creditloop train, then creditloop models promote")
     for name in products:
         product = load_product(name, settings.home)
-        make_scorer(champion.load_champion(ledger, settings.home, name), product)
+        champion.champion_scorer(ledger, settings.home, product)
     ledger.close()
     if not access.load_keys(settings.home):
         raise InputError("no API key exists, so nobody could be served: creditloop keys create NAME --role score")
@@ -153,12 +152,11 @@ def _serve(arguments: Arguments) -> int:
 def _score(arguments: Arguments) -> int:
     from serving import champion
     from serving.ledger import open_ledger
-    from serving.score import make_scorer
     from serving.score_book import score_book
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    scorer = make_scorer(champion.load_champion(open_ledger(settings), settings.home, product.name), product)
+    scorer = champion.champion_scorer(open_ledger(settings), settings.home, product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     share, scheduler = settings.data.quarantine_share, arguments.scheduler
     done = score_book(scorer, arguments.data, as_of, arguments.out, share, scheduler)

@@ -13,7 +13,7 @@ import msgspec
 from configs.errors import ConfigError, nearest
 from configs.policy import KnockOut, Policy, Stop
 
-_HOLDS = {
+HOLDS = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -73,7 +73,7 @@ def _value(rule: KnockOut, applicant: Applicant) -> float | None:
 def _stop(rule: KnockOut, value: float | None) -> Stop | None:
     if value is None:
         return "refer" if rule.missing == "refer" else None
-    return rule.decision if _HOLDS[rule.operator](value, rule.bound) else None
+    return rule.decision if HOLDS[rule.operator](value, rule.bound) else None
 
 
 def places(policy: Policy, names: Sequence[str]) -> dict[str, int]:

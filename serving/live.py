@@ -25,7 +25,7 @@ from serving.checkpoint import Checkpoints
 from serving.decide import Question, decide, ledger_body, question_of
 from serving.ledger import Entry, Record, canonical, open_ledger
 from serving.replay import Scorers
-from serving.score import Scorer, make_scorer
+from serving.score import Scorer
 from serving.stored import open_source
 from serving.writer import Writer
 
@@ -67,7 +67,7 @@ class Live:
 
     def _scorer(self, name: str) -> Scorer:
         home = self.settings.home
-        return make_scorer(champion.load_champion(self.ledger, home, name), load_product(name, home))
+        return champion.champion_scorer(self.ledger, home, load_product(name, home))
 
     def _record_policy(self, scorer: Scorer) -> None:
         """The policy in force goes into the ledger once, so that a decision can be replayed after the file changed."""
@@ -120,13 +120,13 @@ class Live:
         serving = self.settings.serving
         return question_of(request, dt.datetime.now(dt.UTC).date(), serving.language, serving.reasons, stored)
 
-    def ask(self, scorer: Scorer, question: Question, key: str | None) -> Future[Record]:
+    def ask(self, scorer: Scorer, question: Question, key: str | None) -> tuple[DecisionAnswer, Future[Record]]:
         """Decide and queue the record; the answer may be given once the future holds it. Raises RecordsError.
 
         `key` is the caller's idempotency key: it counts for the product asked and cannot meet a key of our own.
         """
-        decision_id = new_id()
-        return self.writer.submit(entry_of(scorer, question, key, *decide(scorer, question, decision_id)))
+        answer, evidence = decide(scorer, question, new_id())
+        return answer, self.writer.submit(entry_of(scorer, question, key, answer, evidence))
 
 
 def new_id() -> str:

@@ -50,7 +50,7 @@ def grant(product: Product, grade: Grade, default_probability: float, applicant:
         return _declined("knock_out", flags, stopped)
     if not applicant.known:
         return Grant("refer", 0.0, "no_records", grade.terms_days, (*flags, "no_records"), knock_outs=stopped)
-    bounds = _bounds(policy, grade, default_probability, applicant)
+    bounds = bounds_of(policy, grade, default_probability, applicant)
     if policy.capacity_feature is not None and "capacity" not in bounds:
         flags = (*flags, "capacity_unknown")
     binding = min(bounds, key=lambda name: bounds[name])
@@ -84,7 +84,8 @@ def _decision_by_pd(policy: Policy, grade: Grade, default_probability: float) ->
     return grade.decision, ()
 
 
-def _bounds(policy: Policy, grade: Grade, default_probability: float, applicant: Applicant) -> dict[str, float]:
+def bounds_of(policy: Policy, grade: Grade, default_probability: float, applicant: Applicant) -> dict[str, float]:
+    """What may bound a limit, by name; one that is not known or not said is left out."""
     bounds = {"cap": grade.limit_cap, "appetite": _appetite(policy, default_probability, applicant.group_exposure)}
     if policy.capacity_feature is not None:
         capacity = applicant.features[policy.capacity_feature]

@@ -74,12 +74,11 @@ def _review(arguments: Arguments) -> int:
     from serving import champion
     from serving.ledger import open_ledger
     from serving.live import utc_now
-    from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     ledger = open_ledger(settings)
-    scorer = make_scorer(champion.load_champion(ledger, settings.home, product.name), product)
+    scorer = champion.champion_scorer(ledger, settings.home, product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     found = review_report.previous_of(ledger, product.name, as_of)
     record, previous = (None, None) if found is None else found
@@ -115,12 +114,11 @@ def _warn(arguments: Arguments) -> int:
     from serving import champion
     from serving.ledger import open_ledger
     from serving.live import utc_now
-    from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     ledger = open_ledger(settings)
-    reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
+    reader = make_reader(champion.champion_scorer(ledger, settings.home, product))
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
     tally, console = Tally(source.told(), settings.data.quarantine_share), Console()
@@ -188,12 +186,11 @@ def _indicators(arguments: Arguments) -> int:
     from monitoring.customers.warning import quality
     from serving import champion
     from serving.ledger import open_ledger
-    from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     ledger = open_ledger(settings)
-    reader = make_reader(make_scorer(champion.load_champion(ledger, settings.home, product.name), product))
+    reader = make_reader(champion.champion_scorer(ledger, settings.home, product))
     now = today() if arguments.now is None else arguments.now
     tables = dict(read_tables(arguments.data, product, settings))
     if "outcomes" not in tables or not len(labels := outcome.matured(tables["outcomes"], product.outcome, now)):
@@ -220,12 +217,11 @@ def _file(arguments: Arguments) -> int:
     from monitoring.customers.credit_file import credit_file
     from serving import champion
     from serving.ledger import open_ledger
-    from serving.score import make_scorer
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     ledger = open_ledger(settings)
-    scorer = make_scorer(champion.load_champion(ledger, settings.home, product.name), product)
+    scorer = champion.champion_scorer(ledger, settings.home, product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
     values = credit_file(scorer, source, ledger, arguments.customer, as_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -19,8 +20,9 @@ from features.ranges import Range
 from features.sources import Source
 from monitoring.customers.history import events
 from serving.batch import grant_all
+from serving.knock_outs import Applicant, read
 from serving.ledger import Ledger
-from serving.policy import Grant
+from serving.policy import Grant, bounds_of
 from serving.reasons import principal_reasons
 from serving.score import Scorer, Scores
 
@@ -124,23 +126,24 @@ def _reasons(scorer: Scorer, scores: Scores) -> dict[str, Any]:
 def _limit_logic(scorer: Scorer, scores: Scores, granted: Grant) -> list[dict[str, Any]]:
     """What the policy looked at for the limit: the smallest bound is the limit, where any is granted."""
     policy, grade = scorer.product.policy, scorer.grades[int(scores.grade[-1])]
-    loss_rate = float(scores.default_probability[-1]) * policy.loss_given_default
-    lines = [
-        ("cap", grade.limit_cap, f"the most that grade {grade.name} may have"),
-        (
-            "appetite",
-            policy.loss_budget / loss_rate if loss_rate > 0 else None,
-            f"loss budget {policy.loss_budget:g} over PD x loss given default {loss_rate:.5f}",
-        ),
-    ]
+    pd, where = float(scores.default_probability[-1]), scorer.policy_reads
+    applicant = Applicant(features=read(where, scores.values[-1, list(where.values())].tolist()))
+    bounds = bounds_of(policy, grade, pd, applicant)
+    loss_rate = pd * policy.loss_given_default
+    told = {
+        "cap": f"the most that grade {grade.name} may have",
+        "appetite": f"loss budget {policy.loss_budget:g} over PD x loss given default {loss_rate:.5f}",
+    }
     if policy.capacity_feature is not None:
-        value = float(scores.values[-1, scorer.policy_reads[policy.capacity_feature]])
-        capacity = max(value, 0.0) * grade.capacity_multiple if value == value else None
-        lines.append(("capacity", capacity, f"{grade.capacity_multiple:g} x {policy.capacity_feature}"))
+        told["capacity"] = f"{grade.capacity_multiple:g} x {policy.capacity_feature}"
     return [
-        {"name": name, "amount": amount, "told": told, "binds": name == granted.binding_constraint}
-        for name, amount, told in lines
+        {"name": name, "amount": _finite(bounds.get(name)), "told": why, "binds": name == granted.binding_constraint}
+        for name, why in told.items()
     ]
+
+
+def _finite(amount: float | None) -> float | None:
+    return None if amount is None or math.isinf(amount) else amount
 
 
 def _groups(scorer: Scorer, scores: Scores) -> list[dict[str, Any]]:

@@ -43,6 +43,16 @@ ASKED_MONTH = 20
 ROLES = ("score", "read", "outcome", "override", "admin")
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where an empty ledger may be, in each of the databases."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/ledger.db"
+    else:
+        with request.getfixturevalue("postgres_database")() as made:
+            yield made
+
+
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Product:
     """The product that is served."""

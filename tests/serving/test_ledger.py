@@ -58,16 +58,6 @@ def opened(at: Path | str) -> Iterator[Ledger]:
         ledger.close()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where an empty ledger may be, in each of the databases."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/ledger.db"
-    else:
-        with request.getfixturevalue("postgres_database")() as made:
-            yield made
-
-
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
     """An empty ledger in each of the databases."""

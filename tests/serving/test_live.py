@@ -51,7 +51,7 @@ def request(body: dict[str, Any], **changed: Any) -> DecideRequest:
 def ask(house: Live, asked: DecideRequest) -> Record:
     scorer = house.scorer_for(asked.product)
     assert scorer is not None
-    return house.ask(scorer, house.question(asked), asked.idempotency_key).result(timeout=30)
+    return house.ask(scorer, house.question(asked), asked.idempotency_key)[1].result(timeout=30)
 
 
 def given(record: Record, asked: DecideRequest) -> DecisionAnswer:

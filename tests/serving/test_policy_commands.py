@@ -78,7 +78,7 @@ def settings(
     for place, body in enumerate(bodies[:40]):
         said = {"group_exposure": 300.0} if place % 2 else {"requested_amount": 400.0}
         request = msgspec.json.decode(json.dumps({**body, **said}), type=DecideRequest)
-        live.ask(live.scorers[NAME], live.question(request), None).result(timeout=30)
+        live.ask(live.scorers[NAME], live.question(request), None)[1].result(timeout=30)
     live.close()
     return made
 

@@ -27,7 +27,7 @@ AT = "2026-02-28T00:00:00+00:00"
 def decide(live: Live, bodies: list[dict[str, Any]]) -> None:
     for body in bodies:
         asked = msgspec.json.decode(json.dumps(body), type=DecideRequest)
-        live.ask(live.scorers[NAME], live.question(asked), None).result(timeout=30)
+        live.ask(live.scorers[NAME], live.question(asked), None)[1].result(timeout=30)
 
 
 def change_policy(home: Path) -> None:

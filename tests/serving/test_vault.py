@@ -21,16 +21,6 @@ def decision(name: str, customer: str, key: str | None = None) -> Entry:
     return Entry(name, "decision", "p", customer, NOW, canonical({"salary of": name}), key, personal=True)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where an empty ledger may be, in each of the databases."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/ledger.db"
-    else:
-        with request.getfixturevalue("postgres_database")() as made:
-            yield made
-
-
 @pytest.fixture
 def master(tmp_path: Path) -> Path:
     return tmp_path / "elsewhere" / "master.key"
