@@ -30,8 +30,9 @@ from features import faults, load, outcome
 from features.commands import require_simulated
 from features.contracts import TABLES, Columns, to_day
 from features.simulate import Portfolio, Scenario, simulate
-from monitoring import watch, windows
-from monitoring.retrain import retrain
+from monitoring import watch
+from monitoring.drift import windows
+from monitoring.retraining.retrain import retrain
 from serving import access, batch, champion, replay, service
 from serving.ledger import Ledger, open_ledger
 from serving.live import utc_now

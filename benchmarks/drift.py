@@ -47,8 +47,8 @@ def ours(rows: int) -> tuple[float, int]:
     """Seconds, and columns found to have moved."""
     from configs.settings import load_settings
     from features.declaration import Constant, Feature
-    from monitoring.reference import make_reference
-    from monitoring.stability import stabilities
+    from monitoring.drift.reference import make_reference
+    from monitoring.drift.stability import stabilities
 
     bounds = load_settings(Path(os.devnull)).monitoring
     features = [Feature(f"f{i}", "column", Constant(0.0), "", "", "unknown", "", "") for i in range(COLUMNS)]

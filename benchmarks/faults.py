@@ -28,8 +28,8 @@ from features import faults, load, outcome
 from features.contracts import to_day
 from features.simulate import Portfolio, Scenario, simulate
 from monitoring import watch
-from monitoring.page import Report
-from monitoring.windows import Window, from_tables
+from monitoring.drift.windows import Window, from_tables
+from monitoring.telling.page import Report
 from serving.score import Scorer, make_scorer
 from training import pipeline
 

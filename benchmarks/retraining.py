@@ -29,7 +29,7 @@ from features import load, matrix, outcome
 from features.contracts import Columns, to_day
 from features.outcome import Labels
 from features.simulate import Portfolio, Scenario, simulate
-from monitoring import preview, worth
+from monitoring.retraining import preview, worth
 from training import dataset
 from training.dataset import Split
 from training.model import Model, make

@@ -58,7 +58,8 @@ def _add_watched(parser: Any) -> None:
 
 def _run(arguments: Arguments) -> int:
     made = _round(arguments, dt.datetime.now(dt.UTC))
-    from monitoring import told, watch
+    from monitoring import watch
+    from monitoring.telling import told
 
     report = made.report
     evidence = [f"  {line}" for line in report.verdict.evidence]
@@ -71,7 +72,8 @@ def _run(arguments: Arguments) -> int:
 def _round(arguments: Arguments, moment: dt.datetime) -> Any:
     """One round at a time for each product, and its gauges."""
     from configs.lock import only_one
-    from monitoring import gauges, rounds, told
+    from monitoring import rounds
+    from monitoring.telling import gauges, told
     from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
@@ -117,7 +119,7 @@ def _watch(arguments: Arguments) -> int:
 
 
 def _round_and_retrain(arguments: Arguments, moment: dt.datetime) -> None:
-    from monitoring.grounds import CALLS_FOR_RETRAINING
+    from monitoring.retraining.grounds import CALLS_FOR_RETRAINING
 
     made = _round(arguments, moment)
     print(f"{moment.isoformat(timespec='seconds')}  {made.report.verdict.told}", flush=True)
@@ -131,7 +133,7 @@ def _tell_failure(arguments: Arguments, error: CreditloopError, moment: dt.datet
     """A round that could not be gone is a notice too: silence would read as all being well."""
     import time
 
-    from monitoring.notify import Notice, tell
+    from monitoring.telling.notify import Notice, tell
     from serving.ledger import open_ledger
 
     settings = read_settings(arguments)
@@ -144,7 +146,7 @@ def _tell_failure(arguments: Arguments, error: CreditloopError, moment: dt.datet
 def _challenger(arguments: Arguments) -> int:
     from dataclasses import asdict
 
-    from monitoring.aftercare import follow_challenger
+    from monitoring.retraining.aftercare import follow_challenger
     from serving.ledger import open_ledger
     from serving.live import utc_now
 
@@ -167,7 +169,7 @@ def _challenger(arguments: Arguments) -> int:
 
 
 def _retrain(arguments: Arguments) -> int:
-    from monitoring.retrain import retrain
+    from monitoring.retraining.retrain import retrain
     from serving.ledger import open_ledger
     from serving.live import utc_now
 

@@ -11,15 +11,19 @@ import numpy as np
 from configs.errors import Refusal
 from configs.settings import Product, Settings
 from features.contracts import Columns
-from monitoring import aftercare, arrivals, claims, early, notify, preview, watch, windows, worth
-from monitoring.aftercare import Standing, Watched
-from monitoring.arrivals import Arrivals
-from monitoring.early import EarlyView
-from monitoring.notify import Delivery, Notice
-from monitoring.page import Report
-from monitoring.preview import Preview
-from monitoring.roll import Questions
-from monitoring.windows import Window
+from monitoring import watch
+from monitoring.drift import windows
+from monitoring.drift.windows import Window
+from monitoring.outcomes import arrivals, claims, early
+from monitoring.outcomes.arrivals import Arrivals
+from monitoring.outcomes.early import EarlyView
+from monitoring.outcomes.roll import Questions
+from monitoring.retraining import aftercare, preview, worth
+from monitoring.retraining.aftercare import Standing, Watched
+from monitoring.retraining.preview import Preview
+from monitoring.telling import notify
+from monitoring.telling.notify import Delivery, Notice
+from monitoring.telling.page import Report
 from serving import champion
 from serving.ledger import Entry, Ledger, canonical
 from serving.score import make_scorer

@@ -10,12 +10,12 @@ from typing import Literal, Protocol
 from scipy.stats import norm
 
 from configs.settings import Monitoring
-from monitoring.checks import Finding
-from monitoring.level import Level
-from monitoring.money import Money
-from monitoring.outcomes import Performance
-from monitoring.power import Power, standard_error
-from monitoring.stability import Budget, Stability, budget_of
+from monitoring.drift.checks import Finding
+from monitoring.drift.money import Money
+from monitoring.drift.stability import Budget, Stability, budget_of
+from monitoring.outcomes.level import Level
+from monitoring.outcomes.performance import Performance
+from monitoring.outcomes.power import Power, standard_error
 
 Remedy = Literal["nothing", "wait", "fix_data", "shift_intercept", "recalibrate", "retrain"]
 TOLD: dict[str, str] = {
@@ -29,7 +29,7 @@ TOLD: dict[str, str] = {
 
 
 class Worth(Protocol):
-    """What a new model would be worth in the product's currency: `monitoring.worth.Worth` is one."""
+    """What a new model would be worth in the product's currency: `monitoring.retraining.worth.Worth` is one."""
 
     @property
     def value(self) -> float:

@@ -14,17 +14,17 @@ from configs.errors import ConfigError
 from configs.settings import Product, Settings, load_product
 from features.contracts import iso
 from features.outcome import Labels
-from monitoring import page
-from monitoring.checks import Finding, check_window
-from monitoring.level import Level, level_of
-from monitoring.money import Money, drift_in_money
-from monitoring.outcomes import performance
-from monitoring.page import Report
-from monitoring.power import Promise, power_of
-from monitoring.reference import Reference, reference_of
-from monitoring.stability import Stability, budget_of, most_moved, stabilities
+from monitoring.drift.checks import Finding, check_window
+from monitoring.drift.money import Money, drift_in_money
+from monitoring.drift.reference import Reference, reference_of
+from monitoring.drift.stability import Stability, budget_of, most_moved, stabilities
+from monitoring.drift.windows import Window, described, outcomes_of
+from monitoring.outcomes.level import Level, level_of
+from monitoring.outcomes.performance import performance
+from monitoring.outcomes.power import Promise, power_of
+from monitoring.telling import page
+from monitoring.telling.page import Report
 from monitoring.verdict import Evidence, Worth, judge
-from monitoring.windows import Window, described, outcomes_of
 from serving.ledger import Entry, Ledger, canonical
 from training.bundle import Bundle, file_digest
 from training.validate import Interval
@@ -172,7 +172,7 @@ def _evidently(
     """Evidently's page of the columns `names`; None where it has nothing to compare or fails: it illustrates, and may
     not cost a verdict.
     """
-    from monitoring.render import evidently_page  # takes seconds to import
+    from monitoring.telling.render import evidently_page  # takes seconds to import
 
     rows, seed = settings.monitoring.evidently_rows, settings.training.seed
     try:

@@ -17,7 +17,7 @@ from features.contracts import Columns, to_day
 from features.declaration import Constant, Feature
 from features.outcome import Labels
 from features.simulate import Portfolio, Scenario, simulate
-from monitoring.windows import Window
+from monitoring.drift.windows import Window
 from serving import champion
 from serving.ledger import Ledger, open_ledger
 from serving.live import utc_now

@@ -16,10 +16,10 @@ from configs.settings import load_settings
 from features import load
 from features.contracts import to_day
 from features.simulate import Scenario, simulate
-from monitoring import told
-from monitoring.gauges import exposition
-from monitoring.notify import undelivered
 from monitoring.rounds import Asked, Round, go
+from monitoring.telling import told
+from monitoring.telling.gauges import exposition
+from monitoring.telling.notify import undelivered
 from serving import champion
 from serving.ledger import Entry, Ledger, canonical
 from serving.outcomes import record_outcome

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from configs.errors import CreditloopError, Refusal
 from configs.watching import Schedule
-from monitoring.gauges import Gauge, exposition, write
 from monitoring.schedule import due, keep_watch
+from monitoring.telling.gauges import Gauge, exposition, write
 
 DAILY = Schedule(at=dt.time(5), every_days=1, retrain=False)
 MOMENTS = st.integers(0, 731 * 86_400).map(lambda second: dt.datetime.fromtimestamp(1_704_067_200 + second, dt.UTC))

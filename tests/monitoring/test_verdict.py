@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from configs.settings import Monitoring
-from monitoring.checks import Finding
-from monitoring.level import Level
-from monitoring.money import Effect, Money
-from monitoring.outcomes import Performance
-from monitoring.power import Power, Promise, power_of
-from monitoring.stability import Stability, budget_of
+from monitoring.drift.checks import Finding
+from monitoring.drift.money import Effect, Money
+from monitoring.drift.stability import Stability, budget_of
+from monitoring.outcomes.level import Level
+from monitoring.outcomes.performance import Performance
+from monitoring.outcomes.power import Power, Promise, power_of
 from monitoring.verdict import TOLD, Evidence, Remedy, Verdict, judge
 from training.validate import Interval
 

@@ -15,9 +15,10 @@ import pytest
 
 from configs.settings import Settings
 from features.contracts import Columns, Text
-from monitoring import page, watch
-from monitoring.page import Report
-from monitoring.windows import Window, from_tables
+from monitoring import watch
+from monitoring.drift.windows import Window, from_tables
+from monitoring.telling import page
+from monitoring.telling.page import Report
 from serving.ledger import Ledger
 
 NOBODY = {"customer_id": Text.of([]), "known_time": np.empty(0, np.int32)}

@@ -1,0 +1,1 @@
+"""Has what comes in moved, and what does it cost?"""

@@ -1,0 +1,1 @@
+"""What people read of it: pages, notices, gauges."""
