@@ -213,7 +213,7 @@ def by_dask(path: Path, workers: int) -> float:
         places = [str(path.parent)]
         declared = compile_program(product_features(product(), {}))
         ask = functools.partial(distribute.matrices, cluster.scheduler_address, declared, places, product())
-        list(ask(customers[:100], as_of[:100], customers_each=10))
+        list(ask(customers[::25_000], as_of[::25_000], book=customers))
         started = time.perf_counter()
         out = np.empty((len(customers), len(declared.features)))
         for rows, values in ask(customers, as_of):

@@ -26,13 +26,14 @@ def matrices(
     as_of: np.ndarray,
     tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
+    book: np.ndarray | None = None,
     answer_seconds: float = 10.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(positions, matrix of those rows) of each part as workers finish them, in any order.
 
-    Workers open `places` themselves, so they must reach the same folders or database, and run this release. Raises
-    InputError where the scheduler does not answer within `answer_seconds` or its program is another, DataError as
-    `load` does.
+    Workers open `places` themselves, so they must reach the same folders or database, and run this release. `book` as
+    `parts` takes it. Raises InputError where the scheduler does not answer within `answer_seconds` or its program is
+    another, DataError as `load` does.
     """
     try:
         from dask.distributed import Client, as_completed
@@ -47,7 +48,7 @@ def matrices(
     client = Client(scheduler, timeout=answer_seconds, set_as_default=False)
     tally = tally or Tally(open_source(places, product.reader).told(), 0.0)
     with client:
-        ahead = parts(customer_id, customers_each)
+        ahead = parts(customer_id, customers_each, book)
         futures = {
             client.submit(
                 _one, described, program.digest, tuple(places), product, part.customers,

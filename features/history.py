@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features import kernel
+from features.check import take
 from features.contracts import NEVER, Columns, Text
 
 Derive = Callable[[Columns], np.ndarray]
@@ -216,6 +217,13 @@ def customer_codes(customers: np.ndarray, ids: Text) -> np.ndarray:
     return np.append(places, -1)[ids.codes]
 
 
+def asked_about(customers: np.ndarray, table: Columns) -> tuple[Columns, np.ndarray]:
+    """The rows about `customers`, and the `customer_codes` of these: what nobody asked about is not put in order."""
+    codes = customer_codes(customers, table["customer_id"])
+    asked = codes >= 0
+    return (table, codes) if asked.all() else (take(table, asked), codes[asked])
+
+
 def build(
     stream: Stream,
     columns: tuple[str, ...],
@@ -238,7 +246,6 @@ def build(
         order = _total_order(codes, event, known, gone, values)
         codes, event, known, gone = codes[order], event[order], known[order], gone[order]
         values = np.ascontiguousarray(values[:, order])
-    # Rows of customers nobody asked about have code -1 and stand first, before every bound.
     return Facts(event, known, gone, values, np.searchsorted(codes, np.arange(customers + 1)))
 
 

@@ -43,19 +43,19 @@ def _facts(
     program: Program, tables: Mapping[str, Columns], customers: np.ndarray
 ) -> list[tuple[StreamPlan, history.Facts]]:
     """The facts each plan reads; what the streams of one table share is worked out once."""
-    codes: dict[str, np.ndarray] = {}
+    asked: dict[str, tuple[Columns, np.ndarray]] = {}
     replaced: dict[tuple[str, tuple[str, ...]], np.ndarray] = {}
     facts = []
     for plan in program.plans:
         name, restates = plan.stream.table, plan.stream.restates
-        table = tables.get(name)
-        if table is None or not len(table["customer_id"]):
+        if name not in tables or not len(tables[name]["customer_id"]):
             continue
-        if name not in codes:
-            codes[name] = history.customer_codes(customers, table["customer_id"])
+        if name not in asked:
+            asked[name] = history.asked_about(customers, tables[name])
+        table, codes = asked[name]
         if (name, restates) not in replaced:
-            replaced[name, restates] = history.replaced_on(table, restates, codes[name])
-        built = history.build(plan.stream, plan.columns, table, codes[name], len(customers), replaced[name, restates])
+            replaced[name, restates] = history.replaced_on(table, restates, codes)
+        built = history.build(plan.stream, plan.columns, table, codes, len(customers), replaced[name, restates])
         facts.append((plan, built))
     return facts
 

@@ -29,26 +29,29 @@ class Part:
     rows: np.ndarray
 
 
-def parts(customer_id: np.ndarray, customers_each: int = CUSTOMERS_EACH) -> list[Part]:
-    """All questions, cut into ranges of at most `customers_each` customers, in the order of their ids."""
+def parts(customer_id: np.ndarray, customers_each: int = CUSTOMERS_EACH, book: np.ndarray | None = None) -> list[Part]:
+    """All questions, cut into ranges of at most `customers_each` customers, in the order of their ids.
+
+    Of `book` (every id, in order) some may be asked about: the ranges are then cut as if all were,
+    and those without a question are left out, so that no range holds more than its share of the source.
+    """
     if (customer_id[:-1] < customer_id[1:]).all():  # a list of customers in order, as a source gives it
         place, ids = np.arange(len(customer_id)), customer_id
     else:
         place, ids = pd.factorize(customer_id, sort=True)
     order = np.argsort(place, kind="stable")
-    starts = range(0, len(ids), customers_each)
-    bounds = np.searchsorted(place[order], [*starts, len(ids)])
-    lows = [None if start == 0 else str(ids[start]) for start in starts]
-    highs = [*lows[1:], None][: len(lows)]
+    every = ids if book is None else book
+    lows = [None, *(str(every[start]) for start in range(customers_each, len(every), customers_each))]
+    firsts = np.searchsorted(ids, np.array(lows[1:], object))
+    bounds = np.searchsorted(place[order], [0, *firsts, len(ids)])
     return [
         Part(Range(low, high), order[first:last])
-        for low, high, first, last in zip(lows, highs, bounds[:-1], bounds[1:], strict=True)
+        for low, high, first, last in zip(lows, [*lows[1:], None], bounds[:-1], bounds[1:], strict=True)
+        if first < last
     ]
 
 
-def read(
-    tables: Sequence[str], source: Source, product: Product, customers: Range, quarantine_share: float
-) -> Loaded:
+def read(tables: Sequence[str], source: Source, product: Product, customers: Range, quarantine_share: float) -> Loaded:
     """The checked `tables` of a part.
 
     Where bad rows may be set aside, those of a part are, however many: the share is of the book, and `Tally` judges it.
@@ -97,14 +100,16 @@ def walk(
     customer_id: np.ndarray,
     tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
+    book: np.ndarray | None = None,
 ) -> Iterator[tuple[Part, Loaded]]:
     """Every part with the `tables` of its customers; while one is worked on the next is read.
 
     Memory holds two parts, whatever the size of the source. Raises DataError as `load` does; that too many rows of a
     table are bad is known, and said, after the last part. `tally` counts them; without one no bad row is allowed.
+    `book` as `parts` takes it.
     """
     tally = tally or Tally(source.told(), 0.0)
-    ahead = parts(customer_id, customers_each)
+    ahead = parts(customer_id, customers_each, book)
     with ThreadPoolExecutor(1) as reader:
 
         def reading(part: Part) -> Future[Loaded]:
@@ -129,7 +134,8 @@ def matrices(
     as_of: np.ndarray,
     tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
+    book: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(positions, matrix of those rows) part by part, as `walk` goes through them."""
-    for part, loaded in walk(program.tables, source, product, customer_id, tally, customers_each):
+    for part, loaded in walk(program.tables, source, product, customer_id, tally, customers_each, book):
         yield part.rows, matrix.build(program, loaded.tables, customer_id[part.rows], as_of[part.rows])

@@ -64,12 +64,11 @@ def score_book(
         left = np.flatnonzero(~np.isin(customers, _scored(folder)))
         tally = _tally(folder, source.told(), quarantine_share)
         days, program = np.full(len(left), as_of, np.int32), scorer.bundle.program
+        asked = (product, customers[left], days, tally, customers_each, customers)
         if scheduler is None:
-            built = portfolio.matrices(program, source, product, customers[left], days, tally, customers_each)
+            built = portfolio.matrices(program, source, *asked)
         else:
-            built = distribute.matrices(
-                scheduler, program, places, product, customers[left], days, tally, customers_each
-            )
+            built = distribute.matrices(scheduler, program, places, *asked)
         with tqdm(total=len(customers), initial=len(customers) - len(left), unit="customer", disable=None) as bar:
             for rows, values in built:
                 _keep(folder, left[rows[0]], scored_frame(scorer, customers[left[rows]], scorer.scored(values)), tally)

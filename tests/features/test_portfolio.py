@@ -151,6 +151,25 @@ def test_ranges_follow_each_other_and_leave_nothing_between(ids: list[str], cust
     assert all(left.high == right.low is not None for left, right in itertools.pairwise(ranges))
 
 
+@given(
+    book=st.sets(st.sampled_from(IDS), min_size=1), customers_each=st.integers(1, 4), data=st.data(),
+)  # fmt: skip
+@settings(max_examples=50, deadline=None, derandomize=True)
+def test_of_a_book_only_ranges_with_a_question_are_read_and_none_holds_more_than_its_share(
+    book: set[str], customers_each: int, data: st.DataObject
+) -> None:
+    every = np.array(sorted(book), object)
+    asked = data.draw(st.lists(st.sampled_from(sorted(book))))
+    cut = parts(np.array(asked, object), customers_each, every)
+    assert sorted(row for part in cut for row in part.rows) == list(range(len(asked)))
+    for part in cut:
+        assert len(part.rows)
+        low, high = part.customers.low, part.customers.high
+        held = [id_ for id_ in every if (low is None or low <= id_) and (high is None or id_ < high)]
+        assert {asked[row] for row in part.rows} <= set(held)
+        assert len(held) <= customers_each
+
+
 def test_one_long_id_does_not_make_all_long() -> None:
     ids = np.array(["a"] * 10 + ["x" * 100_000], object)
     assert [len(part.rows) for part in parts(ids, 1)] == [10, 1]
