@@ -18,6 +18,7 @@ from configs.customers import customer_problems
 from configs.errors import ConfigError, listed, nearest
 from configs.frozen import Band as Band  # this module is the door to all settings
 from configs.frozen import Count, Frozen, Positive, Share
+from configs.governance import Governance as Governance
 from configs.policy import Decision as Decision
 from configs.policy import Grade as Grade
 from configs.policy import Policy as Policy
@@ -57,12 +58,6 @@ class Privacy(Frozen):
     """How personal records are kept."""
 
     master_key: str
-
-
-class Governance(Frozen):
-    """Who must agree before a model version decides."""
-
-    approvals: Annotated[int, Field(ge=0)]
 
 
 class Data(Frozen):

@@ -1,25 +1,69 @@
-"""API keys: made once, shown once, kept as hashes with a name and a role."""
+"""Keys of machines and persons: made once, shown once, kept as hashes with a name and a role; what each role may do."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import msgspec
 
 from configs.errors import ConfigError, InputError, nearest
 
-Role = Literal["score", "read", "outcome", "override", "admin"]
-MAY: dict[Role, frozenset[Role]] = {
-    "score": frozenset({"score", "read"}),
-    "read": frozenset({"read"}),
-    "outcome": frozenset({"outcome"}),  # outcomes teach the next model: not the business of who asks for decisions
-    "override": frozenset({"override", "read"}),
-    "admin": frozenset(get_args(Role)),
+Machine = Literal["score", "read", "outcome", "override", "admin"]
+PersonRole = Literal["developer", "validator", "approver", "risk", "auditor"]
+Role = Literal[Machine, PersonRole]
+Action = Literal[
+    "score",
+    "read",
+    "outcome",
+    "override",
+    "admin",
+    "train",
+    "validate",
+    "approve",
+    "waive",
+    "promote",
+    "rollback",
+    "refer",
+    "overlay",
+    "customers",
+    "erase",
+    "hold",
+    "review",
+    "incident",
+    "retire",
+    "keys",
+]
+# Who makes a model does not approve it, who approves it does not find its faults closed, who audits changes nothing
+# but a hold. An administrator may do all, and yet is only one pair of eyes.
+ACTIONS: dict[Action, frozenset[Role]] = {
+    "score": frozenset({"score", "admin"}),  # ask for decisions
+    "read": frozenset({"score", "read", "override", *get_args(PersonRole), "admin"}),  # look up what is on record
+    "outcome": frozenset({"outcome", "admin"}),  # teaches the next model: not the business of who asks for decisions
+    "override": frozenset({"override", "risk", "admin"}),  # decide otherwise than the policy did
+    "admin": frozenset({"admin"}),
+    "train": frozenset({"developer", "admin"}),  # make a version
+    "validate": frozenset({"validator", "auditor", "admin"}),  # raise and close findings
+    "approve": frozenset({"validator", "approver", "admin"}),  # say yes or no to a version
+    "waive": frozenset({"approver", "risk", "admin"}),  # let a version pass that the gate did not
+    "promote": frozenset({"approver", "admin"}),  # make a version the champion
+    "rollback": frozenset({"approver", "risk", "admin"}),  # go back to the former one: needs one name
+    "refer": frozenset({"approver", "risk", "admin"}),  # let persons decide in place of the model
+    "overlay": frozenset({"risk", "admin"}),  # adjust what a model says, for a time
+    "customers": frozenset({"risk", "admin"}),  # warnings and collections
+    "erase": frozenset({"risk", "admin"}),  # make records unreadable
+    "hold": frozenset({"risk", "auditor", "admin"}),  # keep records from that
+    "review": frozenset({"validator", "risk", "approver", "admin"}),  # close a review that a trigger opened
+    "incident": frozenset({"developer", "validator", "approver", "risk", "admin"}),  # tell of one
+    "retire": frozenset({"approver", "admin"}),  # end a version's life
+    "keys": frozenset({"admin"}),  # make and revoke keys
 }
+ROLES: tuple[Role, ...] = (*get_args(Machine), *get_args(PersonRole))
+PERSONS: frozenset[Role] = frozenset({*get_args(PersonRole), "admin"})
 _ID = 8
 
 
@@ -30,9 +74,19 @@ class Caller:
     name: str
     role: Role
 
-    def may(self, role: Role) -> bool:
-        """Whether the key covers what `role` may do."""
-        return role in MAY[self.role]
+    def may(self, action: Action) -> bool:
+        """Whether the role allows it."""
+        return self.role in ACTIONS[action]
+
+    @property
+    def is_person(self) -> bool:
+        """Whether the key is a person's, who answers for what they do; else a machine's."""
+        return self.role in PERSONS
+
+
+def known_as(name: str) -> str:
+    """A name as it is compared: Ada, ADA and " ada" are one person."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _path(home: Path) -> Path:
@@ -64,12 +118,17 @@ def _write(home: Path, kept: dict[str, Caller]) -> None:
 
 
 def create_key(home: Path, name: str, role: str) -> str:
-    """A new key for `name`, replacing its former one; only its hash is kept. Raises InputError for an unknown role."""
-    if role not in get_args(Role):
-        raise InputError(f"role {role!r}: expected one of {', '.join(get_args(Role))}")
+    """A new key for `name`, replacing its former one; only its hash is kept.
+
+    Raises InputError for an unknown role or an empty name.
+    """
+    if role not in ROLES:
+        raise InputError(f"role {role!r}: expected one of {', '.join(ROLES)}")
+    if not (name := name.strip()):
+        raise InputError("a key belongs to somebody: the name must not be empty")
     key = "cl_" + secrets.token_urlsafe(32)
-    kept = {digest: who for digest, who in _read(home).items() if who.name != name}
-    kept[_digest(key)] = Caller(name, cast(Role, role))
+    kept = {digest: who for digest, who in _read(home).items() if known_as(who.name) != known_as(name)}
+    kept[_digest(key)] = Caller(name, role)
     _write(home, kept)
     return key
 
@@ -104,3 +163,9 @@ def caller(keys: dict[str, Caller], authorization: str) -> Caller | None:
     """Who an `Authorization: Bearer KEY` header belongs to. Keys are 256 random bits looked up by hash."""
     scheme, _, key = authorization.partition(" ")
     return keys.get(_digest(key.strip())) if scheme.lower() == "bearer" else None
+
+
+def person(keys: dict[str, Caller], key: str) -> Caller | None:
+    """The person a key belongs to; None where it is nobody's, or a machine's."""
+    found = keys.get(_digest(key.strip()))
+    return found if found is not None and found.is_person else None

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from serving.access import Caller
 from serving.admission import Bucket, Turnstile
 from serving.live import Live
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request: its body as read by the route (`asked`), its media type, the name in its path, its query."""
+    """A request: its body as read by the route (`asked`), its media type, the name in its path, its query, whose."""
 
     live: Live
     turnstile: Turnstile
@@ -20,6 +21,7 @@ class Call:
     media: str
     name: str
     query: Mapping[str, str]
+    caller: Caller
     bucket: Bucket | None = None
 
     def pay(self, count: int) -> None:

@@ -93,7 +93,7 @@ def _train(arguments: Arguments) -> int:
         f"report     {outcome.page}",
         f"bundle     {outcome.bundle.folder}",
         f"MLflow     {settings.stores.tracking}, run {outcome.run_id}",
-        f"next       creditloop models promote --product {product.name} {outcome.bundle.version} --by YOU --reason WHY",
+        f"next       creditloop models promote --product {product.name} {outcome.bundle.version} --reason WHY",
     ]
     values = {
         "version": outcome.bundle.version,
@@ -139,8 +139,8 @@ def _serve(arguments: Arguments) -> int:
         product = load_product(name, settings.home)
         champion.champion_scorer(ledger, settings.home, product)
     ledger.close()
-    if not access.load_keys(settings.home):
-        raise InputError("no API key exists, so nobody could be served: creditloop keys create NAME --role score")
+    if not any(who.may("score") for who in access.load_keys(settings.home).values()):
+        raise InputError("no API key exists that may ask for decisions: creditloop keys create NAME --role score")
     from serving import service
 
     address = f"http://{settings.serving.host}:{settings.serving.port}"

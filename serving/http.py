@@ -100,7 +100,7 @@ class Routes:
             async with asyncio.timeout(serving.deadline_seconds):
                 asked, media = await _read(found, request, live)
                 arrived = True
-                call = Call(live, admission.turnstile, asked, media, found.name, request.query(), bucket)
+                call = Call(live, admission.turnstile, asked, media, found.name, request.query(), caller, bucket)
                 made = await found.route.run(call)
         except TimeoutError:
             if arrived:
@@ -126,9 +126,9 @@ def _caller(live: Live, headers: dict[bytes, bytes]) -> Caller:
     return caller
 
 
-def _allow(caller: Caller, role: access.Role) -> None:
-    if not caller.may(role):
-        told = f"the key of {caller.name} has the role {caller.role}, this needs {role}"
+def _allow(caller: Caller, action: access.Action) -> None:
+    if not caller.may(action):
+        told = f"the key of {caller.name} has the role {caller.role}, this needs {action}"
         raise refused(problems.NOT_ALLOWED, told)
 
 

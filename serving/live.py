@@ -39,8 +39,8 @@ class Live:
     def __init__(self, settings: Settings, products: tuple[str, ...]) -> None:
         self.settings = settings
         self.keys = access.load_keys(settings.home)
-        if not self.keys:
-            raise InputError("no API key exists, so nobody could be served: creditloop keys create NAME --role score")
+        if not any(who.may("score") for who in self.keys.values()):
+            raise InputError("no API key exists that may ask for decisions: creditloop keys create NAME --role score")
         self.ledger = open_ledger(settings)
         self.writer = Writer(self.ledger, settings.serving.ledger_batch, metrics.committed)
         self.scorers: dict[str, Scorer] = {name: self._scorer(name) for name in products}

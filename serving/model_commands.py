@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from configs.console import Arguments, add_command, add_group, add_product, read_settings, show
 from configs.errors import BundleError, InputError, Refusal, nearest
 from configs.settings import Product, Settings, load_product, product_names
+from serving.identity import acting, add_by
 
 if TYPE_CHECKING:  # what a command does not need is not imported for --help
     from training.bundle import Bundle
@@ -52,7 +53,7 @@ def add_models(commands: Any) -> None:
 
 
 def _add_decider(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", required=True, metavar="NAME", help="who decides")
+    add_by(parser)
     parser.add_argument("--reason", required=True, help="why")
 
 
@@ -74,9 +75,10 @@ def _models_approve(arguments: Arguments) -> int:
     from serving.live import utc_now
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "approve").name
     bundle, product = _bundle(settings, arguments.product, arguments.version)
     ledger = open_ledger(settings)
-    words = (arguments.word, arguments.by, arguments.reason)
+    words = (arguments.word, by, arguments.reason)
     made = approval.record(ledger, bundle, product.digest(), *words, utc_now())
     said = approval.standing(ledger, bundle, product.digest())
     lines = [f"{one.word:<8} {one.by}: {one.reason}" for one in said]
@@ -110,6 +112,7 @@ def _models_promote(arguments: Arguments) -> int:
     from training.registry import mirror_champion
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "promote").name
     bundle, product = _bundle(settings, arguments.product, arguments.version)
     gate = bundle.training["gate"]
     if not gate["passed"] and arguments.despite_gate is None:
@@ -117,10 +120,10 @@ def _models_promote(arguments: Arguments) -> int:
             f"{bundle.version} did not pass the gate ({failed(gate)}); --despite-gate REASON overrides, on record"
         )
     ledger = open_ledger(settings)
-    approval.require(ledger, bundle, product.digest(), settings.governance.approvals, arguments.by)
+    approval.require(ledger, bundle, product.digest(), settings.governance.approvals, by)
     expected = champion.current(ledger, product.name)
     reason = arguments.reason if gate["passed"] else f"{arguments.reason}; despite the gate: {arguments.despite_gate}"
-    made = champion.promote(ledger, bundle, expected, arguments.by, reason, utc_now())
+    made = champion.promote(ledger, bundle, expected, by, reason, utc_now())
     mirrored = mirror_champion(product.name, bundle.version, settings.stores.tracking)
     told = f"{made.version} is champion of {product.name}, in place of {made.previous or 'none'}"
     show(arguments, asdict(made), told if mirrored else f"{told} (MLflow does not know this version)")
@@ -162,9 +165,10 @@ def _models_rollback(arguments: Arguments) -> int:
     from training.registry import mirror_champion
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "rollback").name
     product = load_product(arguments.product, settings.home)
     ledger = open_ledger(settings)
-    made = champion.rollback(ledger, settings.home, product, arguments.by, arguments.reason, utc_now())
+    made = champion.rollback(ledger, settings.home, product, by, arguments.reason, utc_now())
     mirrored = mirror_champion(product.name, made.version, settings.stores.tracking)
     told = f"{made.version} is champion of {product.name} again, in place of {made.previous}"
     show(arguments, asdict(made), told if mirrored else f"{told} (MLflow does not know this version)")

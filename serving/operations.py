@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
+from configs.errors import InputError
 from serving import champion, outcomes, problems
+from serving.access import Caller, known_as
 from serving.api import (
     GradeLine,
     ModelCard,
@@ -76,16 +78,29 @@ def _outcome(live: Live, said: OutcomeRequest) -> OutcomeAnswer:
 
 async def override_decision(call: Call) -> OverrideAnswer:
     """A person's decision in place of the policy's, as far as the level of authority allows it."""
-    return await asyncio.to_thread(_override, call.live, call.name, call.asked)
+    return await asyncio.to_thread(_override, call.live, call.name, call.asked, call.caller)
 
 
-def _override(live: Live, decision_id: str, said: OverrideRequest) -> OverrideAnswer:
+def _override(live: Live, decision_id: str, said: OverrideRequest, caller: Caller) -> OverrideAnswer:
     record = _decision(live, decision_id)
     scorer = scorer_of(live, record.entry.product)
-    override = Override(decision_id, said.decision, said.limit, said.authority, said.by, said.reason)
+    override = Override(
+        decision_id, said.decision, said.limit, said.authority, _decider(live, said.by, caller), said.reason
+    )
     authorise(scorer.product, record.body()["answer"], override)
     (made,) = live.ledger.append([entry_of(record, override, utc_now())])
     return OverrideAnswer(override_id=made.entry.id, new=made.new, **asdict(override))
+
+
+def _decider(live: Live, said: str, caller: Caller) -> str:
+    """Who decided, as it goes on record: a person by their key, a person that a machine speaks for by both names."""
+    if live.settings.governance.identity == "named" or not said.strip():
+        return said
+    if not caller.is_person:
+        return f"{said}, by the word of {caller.name}"
+    if known_as(said) != known_as(caller.name):
+        raise InputError(f"by {said!r}: the key is {caller.name}'s")
+    return caller.name
 
 
 async def list_models(call: Call) -> list[ModelLine]:

@@ -11,6 +11,7 @@ from typing import Any
 from configs.console import Arguments, add_command, add_group, add_product, day, read_settings, show
 from configs.errors import InputError, Refusal
 from configs.settings import Product, Settings, load_product
+from serving.identity import acting, add_by
 
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -30,7 +31,7 @@ def add_policy(commands: Any) -> None:
     override.add_argument("--decision", required=True, choices=("approve", "refer", "decline"))
     override.add_argument("--limit", type=float, default=0.0, metavar="AMOUNT", help="with approve")
     override.add_argument("--authority", required=True, metavar="LEVEL", help="one of the product's authorities")
-    override.add_argument("--by", required=True, metavar="NAME", help="who decides")
+    add_by(override)
     override.add_argument("--reason", required=True, help="why")
 
 
@@ -81,13 +82,12 @@ def _override(arguments: Arguments) -> int:
     from serving.override import Override, authorise, entry_of
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "override").name
     ledger = open_ledger(settings)
     record = ledger.by_id(arguments.decision_id)
     if record is None or record.entry.kind != "decision":
         raise InputError(f"the ledger has no decision {arguments.decision_id!r}")
-    override = Override(
-        record.entry.id, arguments.decision, arguments.limit, arguments.authority, arguments.by, arguments.reason
-    )
+    override = Override(record.entry.id, arguments.decision, arguments.limit, arguments.authority, by, arguments.reason)
     authorise(load_product(record.entry.product, settings.home), record.body()["answer"], override)
     made = ledger.append([entry_of(record, override, utc_now())])[0]
     told = f"{override.decision} with a limit of {override.limit:,.0f}, by {override.by} ({override.authority})"

@@ -10,6 +10,8 @@ from typing import Any
 
 from configs.console import Arguments, add_command, add_group, day, read_settings, show
 from configs.errors import InputError, Refusal
+from serving.access import ROLES
+from serving.identity import acting, add_by, keeper_of_keys
 
 
 def add_decisions(commands: Any) -> Any:
@@ -26,7 +28,7 @@ def add_decisions(commands: Any) -> Any:
     export.add_argument("customer", metavar="CUSTOMER", help="as the requests named them")
     erase = add_command(decisions, "erase", _erase, "delete a customer's key: nobody can read their records any more")
     erase.add_argument("customer", metavar="CUSTOMER", help="as the requests named them")
-    erase.add_argument("--by", required=True, metavar="NAME", help="who decides this")
+    add_by(erase)
     erase.add_argument("--reason", required=True, metavar="WHY", help="on whose wish or by which rule; names nobody")
     return decisions
 
@@ -36,10 +38,12 @@ def add_keys(commands: Any) -> None:
     keys = add_group(commands, "keys", "API keys of the service, the key that signs model versions")
     create = add_command(keys, "create", _keys_create, "make a key, replacing the former of that name")
     create.add_argument("name", help="whose it is")
-    create.add_argument("--role", required=True, help="score, read, outcome, override or admin")
+    create.add_argument("--role", required=True, help=f"of a machine or a person: {', '.join(ROLES)}")
+    add_by(create)
     add_command(keys, "list", _keys_list, "names, roles and ids of the keys; the keys themselves are not kept")
     revoke = add_command(keys, "revoke", _keys_revoke, "make a key worthless; a running service follows in seconds")
     revoke.add_argument("key", metavar="NAME|ID", help="as `keys list` names it")
+    add_by(revoke)
     told = "show the public half of the key that signs model versions; make the key where there is none"
     add_command(keys, "signing", _keys_signing, told)
 
@@ -116,8 +120,10 @@ def _erase(arguments: Arguments) -> int:
     from serving.ledger import open_ledger
     from serving.live import utc_now
 
-    ledger = open_ledger(read_settings(arguments))
-    count = ledger.erase(arguments.customer, arguments.by, arguments.reason, utc_now())
+    settings = read_settings(arguments)
+    by = acting(arguments, settings, "erase").name
+    ledger = open_ledger(settings)
+    count = ledger.erase(arguments.customer, by, arguments.reason, utc_now())
     told = f"{count} records about {arguments.customer} cannot be read any more; the chain is whole"
     show(arguments, {"customer": arguments.customer, "records": count}, told)
     return 0
@@ -126,7 +132,9 @@ def _erase(arguments: Arguments) -> int:
 def _keys_create(arguments: Arguments) -> int:
     from serving import access
 
-    key = access.create_key(read_settings(arguments).home, arguments.name, arguments.role)
+    settings = read_settings(arguments)
+    keeper_of_keys(arguments, settings)
+    key = access.create_key(settings.home, arguments.name, arguments.role)
     print(
         f"key of {arguments.name} ({arguments.role}); it is shown this once, only its hash is kept:",
         file=sys.stderr,
@@ -140,7 +148,7 @@ def _keys_list(arguments: Arguments) -> int:
 
     keys = access.load_keys(read_settings(arguments).home)
     rows = [{"id": access.key_id(digest), "name": who.name, "role": who.role} for digest, who in keys.items()]
-    lines = [f"{row['id']}  {row['role']:<5}  {row['name']}" for row in sorted(rows, key=lambda row: row["name"])]
+    lines = [f"{row['id']}  {row['role']:<9}  {row['name']}" for row in sorted(rows, key=lambda row: row["name"])]
     show(arguments, {"keys": rows}, "\n".join(lines) or "no key yet: creditloop keys create NAME --role ROLE")
     return 0
 
@@ -148,7 +156,9 @@ def _keys_list(arguments: Arguments) -> int:
 def _keys_revoke(arguments: Arguments) -> int:
     from serving import access
 
-    gone = access.revoke_key(read_settings(arguments).home, arguments.key)
+    settings = read_settings(arguments)
+    keeper_of_keys(arguments, settings)
+    gone = access.revoke_key(settings.home, arguments.key)
     show(arguments, {"name": gone.name, "role": gone.role}, f"the key of {gone.name} ({gone.role}) is revoked")
     return 0
 

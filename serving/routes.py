@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from serving import asking, operations, problems
-from serving.access import Role
+from serving.access import Action
 from serving.advice import Advised
 from serving.api import (
     BatchAnswer,
@@ -56,7 +56,7 @@ class Route:
 
     method: str
     path: str
-    role: Role
+    role: Action
     summary: str
     answered: str
     run: Callable[[Call], Awaitable[Any]]

@@ -9,6 +9,7 @@ from typing import Any
 from configs.console import Arguments, add_command, add_product, day, read_settings, show, today
 from configs.settings import load_product
 from features.commands import add_places, read_tables
+from serving.identity import acting, add_by
 
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -34,7 +35,7 @@ def add_collections(customers: Any) -> None:
         step = add_command(customers, name, _record, told)
         add_product(step)
         step.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
-        step.add_argument("--by", required=True, metavar="NAME", help="who does so, on record")
+        add_by(step)
         step.add_argument("--note", required=True, metavar="TEXT", help="what was said, on record")
         step.add_argument("--on", type=day, metavar="DATE", help="the day it was (default: today)")
         step.set_defaults(what=name, amount=None, due=None)
@@ -90,11 +91,12 @@ def _record(arguments: Arguments) -> int:
     from serving.live import utc_now
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "customers").name
     product = load_product(arguments.product, settings.home)
     step = contacts.Step(
         customer_id=arguments.customer,
         what=arguments.what,
-        by=arguments.by,
+        by=by,
         note=arguments.note,
         on=_iso(today() if arguments.on is None else arguments.on),
         amount=arguments.amount,

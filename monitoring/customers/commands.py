@@ -12,6 +12,7 @@ from configs.errors import InputError, Refusal
 from configs.settings import Settings, load_product
 from features.commands import add_places, read_tables
 from monitoring.customers.collection_commands import add_collections
+from serving.identity import acting, add_by
 
 
 def add_customers(commands: Any) -> None:
@@ -55,7 +56,7 @@ def _add_watchlist(customers: Any) -> None:
         step = add_command(customers, name, _act, told)
         add_product(step)
         step.add_argument("warning", metavar="WARNING", help="its id, as watchlist shows it")
-        step.add_argument("--by", required=True, metavar="NAME", help="who does so, on record")
+        add_by(step)
         step.add_argument("--reason", required=True, metavar="WHY", help="what was found or agreed, on record")
         step.set_defaults(act=name, finding=None)
         if name == "close":
@@ -162,13 +163,14 @@ def _act(arguments: Arguments) -> int:
     from serving.live import utc_now
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "customers").name
     product = load_product(arguments.product, settings.home)
     made = watchlist.act(
         open_ledger(settings),
         product,
         arguments.warning,
         arguments.act,
-        arguments.by,
+        by,
         arguments.reason,
         utc_now(),
         arguments.finding,

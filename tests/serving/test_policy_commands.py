@@ -87,6 +87,7 @@ def run(settings: Settings, *words: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patched.setenv("CREDITLOOP_HOME", str(settings.home))
+        patched.setenv("CREDITLOOP_KEY", access.create_key(settings.home, "Ada", "risk"))
         code = creditloop.main(words)
     return code, out.getvalue(), err.getvalue()
 

@@ -12,6 +12,7 @@ import pytest
 
 import creditloop
 from features.contracts import iso
+from serving import access
 
 RULES = """
 [customers.review]
@@ -40,6 +41,7 @@ def run(
     """Calls `creditloop customers ... --json` in a copy of the world's home; the exit code and answer, or error."""
     home = Path(shutil.copytree(world.home, tmp_path / "home"))
     monkeypatch.setenv("CREDITLOOP_HOME", str(home))
+    monkeypatch.setenv("CREDITLOOP_KEY", access.create_key(home, "ann", "risk"))
     product = home / "products" / "consumer_platform.toml"
     product.parent.mkdir(exist_ok=True)
     shipped = (repository / "configs" / "products" / "consumer_platform.toml").read_text(encoding="utf-8")
@@ -86,8 +88,8 @@ def test_a_book_is_managed_from_review_to_file(run, day_of_month, reviewed_at) -
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["acknowledge", "w", "--by", "a", "--reason", "b"], "no warning 'w'"),
-        (["contact", "a", "--by", " ", "--note", "b"], "neither may be empty"),
+        (["acknowledge", "w", "--by", "ann", "--reason", "b"], "no warning 'w'"),
+        (["contact", "a", "--by", "ann", "--note", " "], "neither may be empty"),
     ],
 )
 def test_what_cannot_be_recorded_is_told(run, words: list[str], told: str) -> None:
