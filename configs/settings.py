@@ -19,6 +19,7 @@ from configs.errors import ConfigError, listed, nearest
 from configs.frozen import Band as Band  # this module is the door to all settings
 from configs.frozen import Count, Frozen, Positive, Share
 from configs.governance import Governance as Governance
+from configs.governance import Retention as Retention
 from configs.policy import Decision as Decision
 from configs.policy import Grade as Grade
 from configs.policy import Policy as Policy
@@ -234,6 +235,7 @@ class Settings(Frozen):
     signing: Signing
     privacy: Privacy
     governance: Governance
+    retention: Retention
     data: Data
     training: Training
     gate: Gate

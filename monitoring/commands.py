@@ -22,6 +22,7 @@ from configs.console import (
 from configs.errors import CreditloopError
 from configs.settings import load_product
 from features.commands import add_places, read_tables
+from serving.identity import add_by, author
 from serving.model_commands import failed
 
 _ALL_THE_PAST = -(2**31)
@@ -44,6 +45,7 @@ def add_monitoring(commands: Any) -> None:
     add_places(retrain, told="raw tables, outcomes among them")
     retrain.add_argument("--now", type=day, metavar="DATE", help="what had matured by then trains (default: today)")
     retrain.add_argument("--anyway", metavar="REASON", help="without a verdict that calls for it, on record")
+    add_by(retrain)
     retrain.add_argument("--trials", type=at_least(1), help="of the tuner (default: settings)")
 
 
@@ -126,7 +128,7 @@ def _round_and_retrain(arguments: Arguments, moment: dt.datetime) -> None:
     wanted = read_settings(arguments).schedule.retrain and arguments.data
     if wanted and made.report.verdict.remedy in CALLS_FOR_RETRAINING:
         arguments.anyway, arguments.now = None, None
-        _retrain(arguments)
+        _retrain(arguments, "the schedule")
 
 
 def _tell_failure(arguments: Arguments, error: CreditloopError, moment: dt.datetime) -> None:
@@ -168,12 +170,14 @@ def _challenger(arguments: Arguments) -> int:
     return 0 if standing.ready else 1
 
 
-def _retrain(arguments: Arguments) -> int:
+def _retrain(arguments: Arguments, by: str | None = None) -> int:
     from monitoring.retraining.retrain import retrain
+    from serving import authorship
     from serving.ledger import open_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
+    by = by or author(arguments, settings)
     product = load_product(arguments.product, settings.home)
     console = Console()
     ledger = open_ledger(settings)
@@ -188,6 +192,7 @@ def _retrain(arguments: Arguments) -> int:
         console.stage,
         arguments.anyway,
     )
+    authorship.record(ledger, outcome.bundle, by, utc_now())
     verdict = outcome.verdict.to_json()
     record = ledger.latest("retraining", product.name)
     worth = None if record is None else record.body()["worth"]

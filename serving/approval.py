@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from configs.errors import InputError, Refusal
+from serving import authorship
+from serving.access import known_as
 from serving.ledger import Entry, Ledger, Record, canonical
 from training.bundle import Bundle
 
@@ -32,9 +34,15 @@ class Approval:
 
 
 def record(ledger: Ledger, bundle: Bundle, policy: str, word: Word, by: str, reason: str, at: str) -> Approval:
-    """Put a person's word on record. Raises InputError without a name or a reason."""
+    """Put a person's word on record.
+
+    Raises InputError without a name or a reason, and Refusal where a version's author approves it.
+    """
     if not by.strip() or not reason.strip():
         raise InputError("an approval is on record with the name of who gives it, and the reason: neither may be empty")
+    maker = authorship.author(ledger, bundle.version)
+    if word == "approve" and maker is not None and known_as(maker) == known_as(by):
+        raise Refusal(f"{bundle.version} was trained by {maker}, who does not approve it")
     body = canonical({"word": word, "by": by, "reason": reason, "digest": bundle.digest, "policy": policy})
     identity = f"approval-{hashlib.sha256(body + at.encode()).hexdigest()[:32]}"
     (made,) = ledger.append([Entry(identity, KIND, bundle.product, bundle.version, at, body)])
@@ -49,19 +57,31 @@ def standing(ledger: Ledger, bundle: Bundle, policy: str) -> list[Approval]:
             continue
         said = _approval(made)
         if (said.digest, said.policy) == (bundle.digest, policy):
-            last.pop(said.by, None)
-            last[said.by] = said
+            last.pop(known_as(said.by), None)
+            last[known_as(said.by)] = said
     return list(last.values())
 
 
-def require(ledger: Ledger, bundle: Bundle, policy: str, needed: int, promoter: str) -> None:
-    """Raise Refusal where somebody's last word is no, or fewer than `needed` persons beside `promoter` said yes."""
+def require(
+    ledger: Ledger, bundle: Bundle, policy: str, needed: int, promoter: str, must_know_author: bool = False
+) -> None:
+    """Raise Refusal where somebody's last word is no, or fewer than `needed` persons beside `promoter` said yes.
+
+    The author of the version is not one of them; `must_know_author`: nor may it be unknown who that is.
+    """
     said = standing(ledger, bundle, policy)
     against = [one for one in said if one.word == "reject"]
     if against:
         told = "; ".join(f"{one.by}: {one.reason}" for one in against)
         raise Refusal(f"{bundle.version} was rejected ({told}); who rejected it may approve it after all")
-    others = [one.by for one in said if one.by.strip().casefold() != promoter.strip().casefold()]
+    maker = authorship.author(ledger, bundle.version)
+    if needed and must_know_author and maker is None:
+        raise Refusal(
+            f"who had {bundle.version} trained is not on record, so nobody can be told to be another: train it again "
+            "with a key in CREDITLOOP_KEY"
+        )
+    involved = {known_as(name) for name in (promoter, maker) if name is not None}
+    others = [one.by for one in said if known_as(one.by) not in involved]
     if len(others) < needed:
         helps = f"creditloop models approve --product {bundle.product} {bundle.version}"
         raise Refusal(

@@ -25,6 +25,7 @@ from configs.errors import InputError, Refusal
 from configs.settings import Product, Settings, load_product, product_names
 from features.commands import add_places, read_tables
 from serving import model_commands, record_commands
+from serving.identity import add_by, author
 from serving.model_commands import failed
 
 
@@ -42,6 +43,7 @@ def add_training(commands: Any) -> None:
     train.add_argument("--now", type=day, metavar="DATE", help="what had matured by then trains (default: today)")
     train.add_argument("--trials", type=at_least(1), help="of the tuner (default: settings)")
     train.add_argument("--workers", type=at_least(1), help="processes that tune together (default: settings)")
+    add_by(train)
     train.add_argument("--seed", type=at_least(0), help="of everything random (default: settings)")
     model_commands.add_models(commands)
 
@@ -69,11 +71,13 @@ def add_serving(commands: Any) -> None:
 
 
 def _train(arguments: Arguments) -> int:
-    from serving import champion
+    from serving import authorship, champion
     from serving.ledger import open_ledger
+    from serving.live import utc_now
     from training import pipeline
 
     settings = read_settings(arguments)
+    by = author(arguments, settings)
     product, tables, notes = _training_data(arguments, settings)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -84,6 +88,7 @@ def _train(arguments: Arguments) -> int:
     console = Console()
     now = today() if arguments.now is None else arguments.now
     outcome = pipeline.train(product, tables, settings, now, current, console.trial, console.stage)
+    authorship.record(ledger, outcome.bundle, by, utc_now())
     test = outcome.validation
     told = [
         f"model      {outcome.bundle.version} (challenger)",

@@ -84,3 +84,15 @@ def keeper_of_keys(arguments: Arguments, settings: Settings) -> str | None:
     if settings.governance.identity == NAMED or not any(who.role == "admin" for who in keys.values()):
         return None
     return acting(arguments, settings, "keys").name
+
+
+def author(arguments: Arguments, settings: Settings) -> str | None:
+    """Who has a version trained, as it goes on record; None where nobody says so and one pair of eyes is enough.
+
+    Raises as `acting` does.
+    """
+    if settings.governance.identity == NAMED:
+        return (getattr(arguments, "by", None) or "").strip() or None
+    if settings.governance.approvals == 0 and holder(settings) is None:
+        return None
+    return acting(arguments, settings, "train").name

@@ -1,4 +1,4 @@
-"""The subcommands of models: list, verify, approve, reject, promote, rollback, history, what-was-live."""
+"""The subcommands of models: list, verify, promote, rollback, history, what-was-live; review_commands adds the rest."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import argparse
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from configs.console import Arguments, add_command, add_group, add_product, read_settings, show
 from configs.errors import BundleError, InputError, Refusal, nearest
-from configs.settings import Product, Settings, load_product, product_names
-from serving.identity import acting, add_by
-
-if TYPE_CHECKING:  # what a command does not need is not imported for --help
-    from training.bundle import Bundle
+from configs.settings import Settings, load_product, product_names
+from serving.identity import acting
+from serving.review_commands import add_decider, add_reviewing, read_version
 
 
 def add_models(commands: Any) -> None:
@@ -28,17 +26,14 @@ def add_models(commands: Any) -> None:
     promote = add_command(models, "promote", _models_promote, "make a version the champion, on record")
     add_product(promote)
     promote.add_argument("version", help="as `models list` names it")
-    _add_decider(promote)
-    promote.add_argument("--despite-gate", metavar="REASON", help="promote although the gate said no, on record")
-    for word, does in (("approve", "say yes to a version under the policy as it is"), ("reject", "say no to it")):
-        said = add_command(models, word, _models_approve, f"{does}, on record, before it is promoted")
-        add_product(said)
-        said.add_argument("version", help="as `models list` names it")
-        _add_decider(said)
-        said.set_defaults(word=word)
+    add_decider(promote)
+    promote.add_argument(
+        "--despite-gate", metavar="REASON", help="where approvals = 0: although the gate said no, on record"
+    )
+    add_reviewing(models)
     rollback = add_command(models, "rollback", _models_rollback, "make the former champion the champion again")
     add_product(rollback)
-    _add_decider(rollback)
+    add_decider(rollback)
     told = add_command(models, "history", _models_history, "every promotion and rollback of a product, in order")
     add_product(told)
     live = add_command(models, "what-was-live", _models_what_was_live, "which version was champion at a moment")
@@ -50,11 +45,6 @@ def add_models(commands: Any) -> None:
         metavar="MOMENT",
         help="2026-01-31T12:00, or a day for its first moment; UTC",
     )
-
-
-def _add_decider(parser: argparse.ArgumentParser) -> None:
-    add_by(parser)
-    parser.add_argument("--reason", required=True, help="why")
 
 
 def _moment(text: str) -> dt.datetime:
@@ -69,61 +59,18 @@ def failed(gate: Mapping[str, Any]) -> str:
     return ", ".join(check["name"] for check in gate["checks"] if not check["passed"])
 
 
-def _models_approve(arguments: Arguments) -> int:
-    from serving import approval
-    from serving.ledger import open_ledger
-    from serving.live import utc_now
-
-    settings = read_settings(arguments)
-    by = acting(arguments, settings, "approve").name
-    bundle, product = _bundle(settings, arguments.product, arguments.version)
-    ledger = open_ledger(settings)
-    words = (arguments.word, by, arguments.reason)
-    made = approval.record(ledger, bundle, product.digest(), *words, utc_now())
-    said = approval.standing(ledger, bundle, product.digest())
-    lines = [f"{one.word:<8} {one.by}: {one.reason}" for one in said]
-    told = f"{bundle.version} ({bundle.digest[:12]}) under policy {product.digest()[:12]}\n" + "\n".join(lines)
-    show(arguments, {**asdict(made), "standing": [asdict(one) for one in said]}, told)
-    return 0
-
-
-def _bundle(settings: Settings, name: str, version: str) -> tuple[Bundle, Product]:
-    """A version that is loaded, fits its product and is known. Raises InputError, BundleError or ConfigError."""
-    from serving import champion
-    from serving.score import make_scorer
-    from training import bundle as bundles
-    from training.signature import trusted_keys
-
-    product = load_product(name, settings.home)
-    known = champion.versions(settings.home, product.name)
-    if version not in known:
-        hint = nearest(version, known) or "; creditloop models list names them"
-        raise InputError(f"{product.name} has no version {version!r}{hint}")
-    folder = champion.bundle_folder(settings.home, product.name, version)
-    bundle = bundles.load(folder, trusted_keys(settings.signing))
-    make_scorer(bundle, product)
-    return bundle, product
-
-
 def _models_promote(arguments: Arguments) -> int:
-    from serving import approval, champion
+    from serving import promoting
     from serving.ledger import open_ledger
     from serving.live import utc_now
     from training.registry import mirror_champion
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "promote").name
-    bundle, product = _bundle(settings, arguments.product, arguments.version)
-    gate = bundle.training["gate"]
-    if not gate["passed"] and arguments.despite_gate is None:
-        raise Refusal(
-            f"{bundle.version} did not pass the gate ({failed(gate)}); --despite-gate REASON overrides, on record"
-        )
-    ledger = open_ledger(settings)
-    approval.require(ledger, bundle, product.digest(), settings.governance.approvals, by)
-    expected = champion.current(ledger, product.name)
-    reason = arguments.reason if gate["passed"] else f"{arguments.reason}; despite the gate: {arguments.despite_gate}"
-    made = champion.promote(ledger, bundle, expected, by, reason, utc_now())
+    bundle, product = read_version(settings, arguments.product, arguments.version)
+    made = promoting.promote(
+        open_ledger(settings), settings, bundle, product, by, arguments.reason, utc_now(), arguments.despite_gate
+    )
     mirrored = mirror_champion(product.name, bundle.version, settings.stores.tracking)
     told = f"{made.version} is champion of {product.name}, in place of {made.previous or 'none'}"
     show(arguments, asdict(made), told if mirrored else f"{told} (MLflow does not know this version)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import gc
 import hashlib
 import io
@@ -138,7 +139,8 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     step("score", "score", *product, "--data", book, "--as-of", AS_OF, "--out", home / "scores.csv")
     step("monitor", "monitor", "run", *product, "--data", book, "--as-of", AS_OF, "--now", NOW, "--no-evidently")
     step("watch ledger", "monitor", "run", *product, "--no-evidently")
-    step("retrain", "retrain", *product, "--data", book, "--now", NOW, "--anyway", "a test")
+    anyway = ("--anyway", "a test", "--by", "Dan", "--json")
+    ran["retrain"] = run(home, "retrain", *product, "--data", book, "--now", NOW, *anyway, role="developer")
     step("verify", "decisions", "verify")
     step("replay", "decisions", "replay")
     return Flow(home, book, ran)
@@ -318,9 +320,14 @@ def test_where_the_house_wants_four_eyes_nobody_promotes_alone(flow: Flow, tmp_p
     shutil.copytree(flow.home, home)
     with (home / "creditloop.toml").open("a", encoding="utf-8") as settings:
         settings.write("\n[governance]\napprovals = 1\n")
-    promote = ("models", "promote", *words, "--by", "Ada", "--reason", "better", "--despite-gate", "a test")
+    promote = ("models", "promote", *words, "--by", "Ada", "--reason", "better")
+    if not flow.ran["retrain"].json["gate"]["passed"]:
+        until = str(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=9))
+        run(home, "models", "waive", *words, "--by", "Rae", "--reason", "a test", "--until", until, role="risk")
     alone = run(home, *promote)
     assert (alone.code, "needs the approval of 1 beside Ada" in alone.err) == (1, True)
+    own = run(home, "models", "approve", *words, "--by", "Dan", "--reason", "mine", role="approver")
+    assert (own.code, "Dan has the role developer; approve needs one of" in own.err) == (1, True)
     said = run(home, "models", "approve", *words, "--by", "Ben", "--reason", "read the report", "--json")
     assert [one["by"] for one in said.json["standing"]] == ["Ben"]
     assert run(home, *promote).code == 0

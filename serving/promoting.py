@@ -1,0 +1,43 @@
+"""May a version become the champion: findings, the gate or a waiver, four eyes, then the pointer; all in one place."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from configs.errors import InputError
+from configs.settings import Product, Settings
+from serving import approval, champion, finding, waiver
+from serving.champion import Promotion
+from serving.ledger import Ledger
+from training.bundle import Bundle
+
+
+def promote(
+    ledger: Ledger,
+    settings: Settings,
+    bundle: Bundle,
+    product: Product,
+    by: str,
+    reason: str,
+    at: str,
+    despite_gate: str | None = None,
+) -> Promotion:
+    """Make `bundle` the champion by the word of `by`.
+
+    Raises Refusal that names what stands in the way: an open finding, a gate that was not passed and not waived, a
+    rejection or too few approvals, a pointer that moved meanwhile.
+    """
+    if not by.strip() or not reason.strip():
+        raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
+    rules, on = settings.governance, dt.date.fromisoformat(at[:10])
+    expected = champion.current(ledger, product.name)
+    finding.require_none(ledger, bundle, rules.blocking_severity, on)
+    if not bundle.training["gate"]["passed"]:
+        # Where one pair of eyes is enough, so is one person's word against the gate.
+        if rules.approvals == 0 and despite_gate is not None:
+            reason = f"{reason}; despite the gate: {despite_gate}"
+        else:
+            given = waiver.require(ledger, bundle, product.digest(), by, on)
+            reason = f"{reason}; gate waived until {given.until} by {given.by}: {given.reason}"
+    approval.require(ledger, bundle, product.digest(), rules.approvals, by, must_know_author=rules.identity == "keys")
+    return champion.promote(ledger, bundle, expected, by, reason, at)
