@@ -30,6 +30,7 @@ from serving.store import AS_STORED, CUSTOMERS, RECORDS
 from serving.vault import CustomerKey, Erased, Vault, is_sealed
 from serving.verify_ledger import START, Breach, Checkpoint, check
 
+HOLD, RELEASED = "hold", "hold_released"  # of a customer's records, by retention.py
 _KEYED = RECORDS.outerjoin(CUSTOMERS, CUSTOMERS.c.pseudonym == RECORDS.c.subject)
 _READ = sa.select(RECORDS, CUSTOMERS.c.customer, CUSTOMERS.c.sealed_key).select_from(_KEYED)
 
@@ -164,12 +165,14 @@ class Ledger:
         """Make every sealed record about `customer` unreadable for ever, and record who did so, when and why.
 
         Returns how many records that are. Raises InputError for a customer of whom none is sealed, and Refusal where
-        some were stored in the clear: no record can be taken out of the chain.
+        some were stored in the clear (no record can be taken out of the chain), or a legal hold stands.
         """
         with self._writing() as connection:
             row = connection.execute(sa.select(CUSTOMERS).where(CUSTOMERS.c.customer == customer)).first()
             if row is None:
                 raise InputError(f"the ledger holds no sealed record of a customer {customer!r}")
+            if held := _holds(connection, row.pseudonym):
+                raise Refusal(f"the records about {customer!r} are under legal hold: {', '.join(held)}")
             count = sa.select(sa.func.count()).select_from(RECORDS)
             clear = connection.execute(count.where(RECORDS.c.subject == customer)).scalar_one()
             if clear:
@@ -181,6 +184,14 @@ class Ledger:
         with self._engine.connect() as connection:
             store.settle(connection)  # SQLite's log still holds the page as it was
         return int(sealed)
+
+    def newest_by_customer(self) -> Iterator[tuple[str, str, str, int]]:
+        """Of each customer who has a key and each kind of sealed record: the time of the newest, and how many."""
+        newest = sa.select(CUSTOMERS.c.customer, RECORDS.c.kind, sa.func.max(RECORDS.c.at), sa.func.count())
+        joined = newest.select_from(CUSTOMERS.join(RECORDS, CUSTOMERS.c.pseudonym == RECORDS.c.subject))
+        with self._reading() as connection:
+            found = connection.execute(joined.group_by(CUSTOMERS.c.customer, RECORDS.c.kind))
+            yield from ((row[0], row[1], row[2], row[3]) for row in found)
 
     def about(self, subjects: Sequence[str]) -> list[Record]:
         """Every record about one of `subjects`, in order."""
@@ -312,6 +323,14 @@ def _key(row: Any, pseudonym: str | None = None) -> CustomerKey:
 def _about(*subjects: str) -> sa.ColumnElement[bool]:
     pseudonyms = sa.select(CUSTOMERS.c.pseudonym).where(CUSTOMERS.c.customer.in_(subjects))
     return RECORDS.c.subject.in_(subjects) | RECORDS.c.subject.in_(pseudonyms)
+
+
+def _holds(connection: sa.Connection, pseudonym: str) -> list[str]:
+    """The holds on a customer that nobody let go of; told by their ids, for their bodies are sealed."""
+    query = sa.select(RECORDS.c.id, RECORDS.c.kind).where(RECORDS.c.subject == pseudonym)
+    found = connection.execute(query.where(RECORDS.c.kind.in_([HOLD, RELEASED]))).all()
+    released = {row.id for row in found if row.kind == RELEASED}
+    return [row.id for row in found if row.kind == HOLD and f"{row.id}-released" not in released]
 
 
 def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | None) -> None:

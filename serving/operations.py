@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from configs.errors import InputError
-from serving import champion, outcomes, problems
+from serving import champion, outcomes, problems, reads
 from serving.access import Caller, known_as
 from serving.api import (
     GradeLine,
@@ -39,11 +39,13 @@ def _decision(live: Live, decision_id: str) -> Record:
 
 async def find_decision(call: Call) -> Any:
     """The answer of a recorded decision as it was given, flagged where persons decided otherwise since."""
-    return await asyncio.to_thread(_found, call.live, call.name)
+    return await asyncio.to_thread(_found, call.live, call.name, call.caller.name)
 
 
-def _found(live: Live, decision_id: str) -> Any:
+def _found(live: Live, decision_id: str, by: str) -> Any:
     record = _decision(live, decision_id)
+    if not record.erased:
+        live.writer.submit(reads.entry_of(record.entry.subject, by, decision_id, utc_now())).result()
     answer = record.body()["answer"]
     about = [one for one in live.ledger.about([record.entry.subject]) if one.entry.kind == OVERRIDE]
     return flagged(answer, [Override(**one.body()) for one in about])

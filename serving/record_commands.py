@@ -10,6 +10,7 @@ from typing import Any
 
 from configs.console import Arguments, add_command, add_group, day, read_settings, show
 from configs.errors import InputError, Refusal
+from serving import keeping_commands
 from serving.access import ROLES
 from serving.identity import acting, add_by, keeper_of_keys
 
@@ -26,6 +27,8 @@ def add_decisions(commands: Any) -> Any:
     outcome.add_argument("--correction", metavar="REASON", help="why the outcome on record was wrong")
     export = add_command(decisions, "export", _export, "all that is on record about a customer, as JSON, one a line")
     export.add_argument("customer", metavar="CUSTOMER", help="as the requests named them")
+    add_by(export)
+    keeping_commands.add_keeping(decisions)
     erase = add_command(decisions, "erase", _erase, "delete a customer's key: nobody can read their records any more")
     erase.add_argument("customer", metavar="CUSTOMER", help="as the requests named them")
     add_by(erase)
@@ -104,9 +107,15 @@ def _outcome(arguments: Arguments) -> int:
 
 
 def _export(arguments: Arguments) -> int:
+    from serving import reads
     from serving.ledger import open_ledger
+    from serving.live import utc_now
 
-    found = open_ledger(read_settings(arguments)).about([arguments.customer])
+    settings = read_settings(arguments)
+    by, ledger = acting(arguments, settings, "read").name, open_ledger(settings)
+    found = [record for record in ledger.about([arguments.customer]) if not record.erased]
+    if found:
+        reads.record(ledger, arguments.customer, by, "export", utc_now())
     for record in found:
         entry = record.entry
         line = {"seq": record.seq, "id": entry.id, "kind": entry.kind, "product": entry.product, "at": entry.at}

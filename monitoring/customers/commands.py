@@ -37,6 +37,7 @@ def _add_file(customers: Any) -> None:
     file = add_command(customers, "file", _file, told)
     file.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
     _over_a_book(file, "the day asked at")
+    add_by(file)
     file.add_argument("--out", type=Path, metavar="FILE", help="a .html file; its JSON is written beside it")
 
 
@@ -217,16 +218,19 @@ def _file(arguments: Arguments) -> int:
     from features.sources import open_source
     from monitoring.customers import pages
     from monitoring.customers.credit_file import credit_file
-    from serving import champion
+    from serving import champion, reads
     from serving.ledger import open_ledger
+    from serving.live import utc_now
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "read").name
     product = load_product(arguments.product, settings.home)
     ledger = open_ledger(settings)
     scorer = champion.champion_scorer(ledger, settings.home, product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
     values = credit_file(scorer, source, ledger, arguments.customer, as_of)
+    reads.record(ledger, arguments.customer, by, "credit file", utc_now())
     path = (
         arguments.out or _folder(settings, product.name) / f"file-{_plain_name(arguments.customer)}-{iso(as_of)}.html"
     )
