@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import features.commands
+import governance.commands
 import monitoring.commands
 import monitoring.customers.commands
 import serving.commands
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     serving.policy_commands.add_policy(commands)
     monitoring.commands.add_monitoring(commands)
     monitoring.customers.commands.add_customers(commands)
+    governance.commands.add_governance(commands)
     features.commands.add(commands)
     add_command(commands, "doctor", _doctor, "versions, stores, and whether settings and products are sound")
     return parser

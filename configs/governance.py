@@ -32,3 +32,52 @@ class Retention(Frozen):
     months: Mapping[str, Count]
     other: Count
     model_documents: Count
+
+
+class Stated(Frozen):
+    """What no system can know of a model and a person must say: the [governance] table of a product file."""
+
+    owner: str = ""
+    developer: str = ""
+    validator: str = ""
+    tier: Literal["", "1", "2", "3"] = ""
+    exposure: str = ""
+    purpose: str = ""
+    population: str = ""
+    exclusions: str = ""
+    restrictions: str = ""
+    upstream: str = ""
+    downstream: str = ""
+    next_review: str = ""
+    data_source: str = ""
+    representativeness: str = ""
+    known_failures: str = ""
+    oversight: str = ""
+    risk_management: str = ""
+    standards: str = ""
+    declaration: str = ""
+    post_market: str = ""
+
+
+SUPPLIED_BY: Mapping[str, str] = {
+    "owner": "the head of the business",
+    "developer": "the head of model development",
+    "validator": "the head of validation",
+    "tier": "model risk management",
+    "exposure": "finance",
+    "purpose": "the model's owner",
+    "population": "the model's owner",
+    "exclusions": "the model's owner",
+    "restrictions": "model risk management",
+    "upstream": "the model's owner",
+    "downstream": "the model's owner",
+    "next_review": "model risk management",
+    "data_source": "the developer",
+    "representativeness": "the developer",
+    "known_failures": "the validator",
+    "oversight": "the model's owner",
+    "risk_management": "model risk management",
+    "standards": "compliance",
+    "declaration": "compliance",
+    "post_market": "compliance",
+}

@@ -20,6 +20,7 @@ from configs.frozen import Band as Band  # this module is the door to all settin
 from configs.frozen import Count, Frozen, Positive, Share
 from configs.governance import Governance as Governance
 from configs.governance import Retention as Retention
+from configs.governance import Stated as Stated
 from configs.policy import Decision as Decision
 from configs.policy import Grade as Grade
 from configs.policy import Policy as Policy
@@ -356,6 +357,7 @@ class Product(Frozen):
     grades: tuple[Grade, ...]
     columns: tuple[ColumnSpec, ...] = ()
     customers: Annotated[CustomerRules, Field(exclude_if=lambda rules: rules == CustomerRules())] = CustomerRules()
+    governance: Annotated[Stated, Field(exclude=True)] = Stated()  # decides nothing, so it is no part of the digest
 
     @model_validator(mode="before")
     @classmethod

@@ -1,1 +1,1 @@
-"""What do reviewers ask for? Artefacts written from what is on record, and controls that hold."""
+"""What reviewers ask for: the papers of a model version, written from what is on record; incidents; reviews."""

@@ -52,14 +52,16 @@ def record(ledger: Ledger, bundle: Bundle, policy: str, word: Word, by: str, rea
 def standing(ledger: Ledger, bundle: Bundle, policy: str) -> list[Approval]:
     """The last word of each person on these bytes and this policy, in the order they were given."""
     last: dict[str, Approval] = {}
-    for made in ledger.about([bundle.version]):
-        if made.entry.kind != KIND:
-            continue
-        said = _approval(made)
+    for said in all_of(ledger, bundle.version):
         if (said.digest, said.policy) == (bundle.digest, policy):
             last.pop(known_as(said.by), None)
             last[known_as(said.by)] = said
     return list(last.values())
+
+
+def all_of(ledger: Ledger, version: str) -> list[Approval]:
+    """Every word on a version in order, whether it is of its bytes and policy of today or not."""
+    return [_approval(made) for made in ledger.about([version]) if made.entry.kind == KIND]
 
 
 def require(

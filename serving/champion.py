@@ -78,6 +78,11 @@ def _promotion(record: Record) -> Promotion:
     return Promotion(entry.id, *said, entry.at, body.get("undoes"))
 
 
+def retirement_id(version: str) -> str:
+    """The id of the record that ends a version's life: there is one at most (events.py)."""
+    return f"retirement-{version}"
+
+
 def promote(
     ledger: Ledger,
     bundle: Bundle,
@@ -87,13 +92,15 @@ def promote(
     at: str,
     undoes: str | None = None,
 ) -> Promotion:
-    """Make `bundle` the champion, provided `expected` still is what the pointer says. Raises Refusal if it moved,
-    InputError without a name or a reason.
+    """Make `bundle` the champion, provided `expected` still is what the pointer says. Raises Refusal if it moved
+    or the version was retired, InputError without a name or a reason.
 
     The record binds the digest of the manifest: a version whose bytes change later is not what was promoted.
     """
     if not by.strip() or not reason.strip():
         raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
+    if (retired := ledger.by_key(retirement_id(bundle.version))) is not None:
+        raise Refusal(f"{bundle.version} was retired by {retired.body()['by']}: {retired.body()['told']}")
     previous = expected.version if expected else None
     body = {
         "version": bundle.version,

@@ -14,9 +14,7 @@ from serving.review_commands import add_decider, calendar_day
 
 def add_keeping(decisions: Any) -> None:
     """Add the subcommands to decisions."""
-    shown = add_command(
-        decisions, "show", _show, "one decision and what was done about it since; a look is recorded"
-    )
+    shown = add_command(decisions, "show", _show, "one decision and what was done about it since; a look is recorded")
     shown.add_argument("decision", metavar="DECISION_ID", help="as the answer named it")
     add_by(shown)
     looks = add_command(decisions, "reads", _reads, "who looked at records of customers, when, and how")

@@ -1,0 +1,107 @@
+"""What a model is for and how it is used: the inventory card and the instructions for use."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import distribution
+from typing import Any
+
+from governance.artefact import Artefact, interval, listed, recorded, stated, table
+from governance.facts import Facts
+
+_VENDORS = ("lightgbm", "optuna", "mlflow", "bentoml", "evidently", "numba", "scikit-learn", "scipy", "pandas", "numpy")
+
+
+def inventory_card(facts: Facts) -> Artefact:
+    """1: what the inventory of models knows of a version."""
+    bundle, said, rules = facts.bundle, facts.product.governance, facts.settings.governance
+    champion = facts.promotions[-1] if facts.promotions else None
+    fields = (
+        *recorded("bundle", model_id=bundle.product, version=bundle.version, digest=bundle.digest),
+        *recorded("product file", product=facts.product.title, currency=facts.product.currency),
+        *recorded("ledger: promotions", status=facts.status, champion_since=champion.at if champion else None),
+        *stated(said, "purpose", "population", "exclusions", "owner", "developer", "validator"),
+        *recorded("ledger: training", trained_by=facts.author, trained_at=facts.trained_at),
+        *recorded("ledger: approvals", approved_by=_names(facts) or None),
+        *stated(said, "tier", "exposure", "upstream", "downstream", "restrictions", "next_review"),
+    )
+    triggers = [
+        ("PSI or another finding of the monitor is red", "a verdict with red findings"),
+        ("performance is red", "a verdict to shift, recalibrate or retrain"),
+        ("a data source changed", "a verdict to fix the data"),
+        ("time", f"{rules.review_months} months since promotion or the last review"),
+    ]
+    return Artefact(
+        1,
+        "inventory_card",
+        "Inventory card",
+        "What this model is, what it is for, whose it is, and where it stands in its life.",
+        fields,
+        (
+            table("Review triggers", "settings, [governance]", ("trigger", "met by"), triggers),
+            table("Parts by others", "installed distributions", ("part", "version", "licence"), _parts()),
+        ),
+    )
+
+
+def _names(facts: Facts) -> str:
+    policy = facts.product.digest()
+    said = [one.by for one in facts.approvals if one.word == "approve" and one.policy == policy]
+    return ", ".join(dict.fromkeys(said))
+
+
+def _parts() -> list[tuple[str, str, str | None]]:
+    return [(name, distribution(name).version, licence_of(name)) for name in _VENDORS]
+
+
+def licence_of(name: str) -> str | None:
+    """What a distribution says of its licence, in one line; None where it says nothing.
+
+    Many put the whole text there: then the first line names it, or its classifiers do.
+    """
+    told: Any = distribution(name).metadata
+    if expression := told.get("License-Expression"):
+        return str(expression)
+    classified = [one.rsplit(" :: ", 1)[-1] for one in told.get_all("Classifier", []) if one.startswith("License ::")]
+    if classified:
+        return "; ".join(classified)
+    lines = [line.strip() for line in (told.get("License") or "").splitlines() if line.strip()]
+    return re.sub(r"\s+", " ", lines[0])[:80] if lines else None
+
+
+def instructions_for_use(facts: Facts) -> Artefact:
+    """8: what whoever uses the model's decisions has to know (EU AI Act, Art. 13)."""
+    validation, policy, said = facts.bundle.validation, facts.product.policy, facts.product.governance
+    bounds = tuple(grade.name for grade in facts.product.grades)
+    fields = (
+        *stated(said, "purpose", "population", "exclusions", "restrictions", "known_failures", "oversight"),
+        *recorded(
+            "bundle: validation.json",
+            auc=interval(validation.get("auc")),
+            calibration_slope=interval(validation.get("calibration_slope"), 2),
+            observed_to_expected=interval(validation.get("observed_to_expected"), 2),
+            test_rows=validation.get("rows"),
+            test_defaults=validation.get("defaults"),
+        ),
+        *recorded("product file", grades=", ".join(bounds), minimum_limit=policy.minimum_limit),
+        *recorded("code", log_access="creditloop decisions show | export | replay | verify; each look is recorded"),
+    )
+    authorities = [
+        (one.name, one.largest_limit, one.worst_grade, ", ".join(one.sets_aside), one.lifts_knock_outs)
+        for one in policy.authorities
+    ]
+    columns = ("authority", "largest limit", "worst grade", "sets aside", "lifts knock-outs")
+    outcomes = facts.bundle.training.get("outcomes") or {}
+    not_taught = [(name, outcomes.get(name)) for name in ("immature", "unobserved", "in_default", "indeterminate")]
+    return Artefact(
+        8,
+        "instructions_for_use",
+        "Instructions for use",
+        "For whoever acts on a decision: what it is for, how accurate it is and for whom, who may decide otherwise.",
+        fields,
+        (
+            listed("Accuracy by segment", "bundle: validation.json, segments", validation.get("segments")),
+            table("Who may decide otherwise", "product file, [[policy.authorities]]", columns, authorities),
+            table("Outcomes that taught nothing", "bundle: training.json", ("why", "rows"), not_taught),
+        ),
+    )
