@@ -54,6 +54,8 @@ class Stores(Frozen):
     tracking: str
     studies: str
     ledger: str
+    bundles: str
+    artifacts: str
 
 
 class Privacy(Frozen):

@@ -26,8 +26,8 @@ LOOKED_AT = {  # by a person; a licence that is neither plain nor here fails the
 
 _HEAD = """# What is installed, why, and under which licence
 
-Made by `python -m docs.make_dependencies` from `requirements.lock`, the comments of `pyproject.toml` and the metadata
-of the installed packages; a test holds that it is true. Versions and the SHA-256 of each file are in `requirements.lock`;
+Made by `python -m docs.make_dependencies` from `requirements.lock`, the comments of `pyproject.toml` and the
+metadata of the installed packages; a test holds that it is true. Versions and SHA-256 are in `requirements.lock`;
 `make install` takes nothing else.
 
 A licence is what the package says of itself, not legal advice. Those that are not MIT, BSD, Apache, PSF or MPL alone

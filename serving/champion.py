@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import BundleError, InputError, Refusal
-from configs.settings import Product
+from configs.settings import Product, load_settings
 from serving.ledger import Entry, Ledger, Record, canonical
 from serving.score import Scorer, make_scorer
 from training import bundle as bundles
+from training import depot
 from training.bundle import Bundle
 from training.signature import trusted_in
 
@@ -128,8 +129,12 @@ def rollback(ledger: Ledger, home: Path, product: Product, by: str, reason: str,
 
 
 def bundle_folder(home: Path, product: str, version: str) -> Path:
-    """Where a version of a product lies."""
-    return home / "bundles" / product / version
+    """Where a version of a product lies, brought from stores.bundles where the home does not have it. Raises
+    BundleError where that place cannot be read, or does not have it either.
+    """
+    folder = home / "bundles" / product / version
+    shared = "" if folder.exists() else load_settings(home).stores.bundles
+    return depot.pull(shared, product, version, home) if shared else folder
 
 
 def load_champion(ledger: Ledger, home: Path, product: str) -> Bundle:
@@ -153,10 +158,12 @@ def _as_promoted(promotion: Promotion, home: Path, product: str) -> Bundle:
 
 
 def versions(home: Path, product: str) -> list[str]:
-    """All complete versions of a product in the home folder, oldest first: by the day in their name, then by the
-    time their manifest was written.
+    """All complete versions of a product in the home folder and in stores.bundles, oldest first: by the day in their
+    name, then by the time their manifest was written here.
     """
-    folders = (path for path in (home / "bundles" / product).glob("[!.]*") if path.is_dir())
+    below, shared = home / "bundles" / product, load_settings(home).stores.bundles
+    folders = {path for path in below.glob("[!.]*") if path.is_dir()}
+    folders |= {below / name for name in depot.versions(shared, product)} if shared else set()
     return [path.name for path in sorted(folders, key=_made)]
 
 

@@ -15,7 +15,7 @@ from configs.settings import Product, Settings
 from configs.whole import whole
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import dataset, explain, gate, report, sections, tune
+from training import dataset, depot, explain, gate, report, sections, tune
 from training.bundle import Bundle
 from training.dataset import Split
 from training.judgement import Judgement, gains, judge
@@ -78,6 +78,8 @@ def train(
     parts = _parts(product, split, model, scale, reference, judged, summary)
     folder = bundles.write(parts, settings.home / "bundles" / product.name, iso(now), signer)
     made = bundles.load(folder, (public_key(signer),))
+    if settings.stores.bundles:
+        depot.push(folder, settings.stores.bundles)
     page, plots = _page(made, model, judged, split.test.defaulted)
     path = settings.home / "reports" / product.name / f"{made.version}.html"
     with whole(path) as unfinished:

@@ -51,7 +51,7 @@ def register(bundle: Bundle, run: Run, settings: Settings) -> str:
     """
     _quiet()
     mlflow.set_tracking_uri(settings.stores.tracking)
-    experiment = _experiment(bundle.product, settings.home)
+    experiment = _experiment(bundle.product, settings.stores.artifacts)
     with mlflow.start_run(experiment_id=experiment, run_name=bundle.version) as active:
         mlflow.log_params({key: str(value)[:500] for key, value in run.params.items()})
         mlflow.log_metrics({key: value for key, value in run.metrics.items() if np.isfinite(value)})
@@ -73,11 +73,13 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _experiment(product: str, home: Path) -> str:
+def _experiment(product: str, artifacts: str) -> str:
+    """The id of the product's experiment, made with its artefacts below `artifacts`; "": where the server puts them."""
     found = mlflow.get_experiment_by_name(product)
     if found:
         return str(found.experiment_id)
-    return mlflow.create_experiment(product, artifact_location=(home / "mlflow-artifacts" / product).as_uri())
+    place = artifacts if "://" in artifacts or not artifacts else Path(artifacts).as_uri()
+    return mlflow.create_experiment(product, artifact_location=f"{place}/{product}" if place else None)
 
 
 def _log_trials(trials: tuple[Mapping[str, Any], ...], experiment: str, parent: str) -> None:
