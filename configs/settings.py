@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from configs.certainty import Explanation as Explanation
+from configs.certainty import SeedStability as SeedStability
 from configs.customers import CustomerRules as CustomerRules
 from configs.customers import customer_problems
 from configs.errors import ConfigError, listed, nearest
@@ -220,16 +222,6 @@ class Signing(Frozen):
     trusted: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...], Field(strict=False)]
 
 
-class Explanation(Frozen):
-    """How sure a version is of its PDs and reasons, measured when it is trained."""
-
-    pd_confidence: Annotated[float, Field(gt=0.5, lt=1)]
-    refits: Annotated[int, Field(ge=0, le=20)]
-    noise_gate: Annotated[float, Field(ge=0)]
-    together: Annotated[float, Field(gt=0, le=1)]
-    rows: Count
-
-
 class Settings(Frozen):
     """The whole of creditloop.toml, and the home folder it was resolved against."""
 
@@ -253,6 +245,7 @@ class Settings(Frozen):
     schedule: Schedule
     notices: Notices
     explanation: Explanation
+    seed_stability: SeedStability
 
     @model_validator(mode="after")
     def _the_budget_is_of_the_schedule(self) -> Settings:

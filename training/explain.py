@@ -18,41 +18,56 @@ from scipy.special import logit
 
 from configs.settings import Explanation, Settings
 from features.declaration import Feature
-from training import fit, interval
+from training import fit, interval, refits, seeds
 from training.dataset import Split
 from training.model import Model
+from training.scaling import Scale
 
 
-def certainty(split: Split, model: Model, settings: Settings) -> dict[str, Any]:
-    """The sections of training.json that serving reads: `reasons`, and `pd_interval` where the rows can tell it."""
+def certainty(split: Split, model: Model, scale: Scale, settings: Settings) -> dict[str, Any]:
+    """Sections of training.json: `reasons`, `seed_stability`, and `pd_interval` where the rows can tell it."""
     train, test, wanted = split.train, split.test, settings.explanation
     band = interval.measure(logit(model.out_of_fold), train.defaulted, train.customer_id, wanted.pd_confidence)
-    refits = [_refit(split, model, settings, number) for number in range(wanted.refits)]
-    rows = test.matrix[np.linspace(0, len(test) - 1, min(len(test), wanted.rows)).astype(int)]
+    drawn = refits.on_other_customers(train, model, settings.training, wanted.refits)
+    seeded = refits.under_other_seeds(train, model, settings.training, settings.seed_stability.seeds)
+    features = train.program.features
+    sentences = list(dict.fromkeys(feature.reason for feature in features))
+    explained = test.matrix[np.linspace(0, len(test) - 1, min(len(test), wanted.rows)).astype(int)]
+    own, *others = (
+        refits.contributions(one, explained, features, sentences) for one in (model.booster, *drawn, *seeded)
+    )
+    found = reasons(own, others[: len(drawn)], features, wanted)
+    places = [[sentences.index(sentence) for sentence in group] for group in found["groups"]]
+
+    def scored(booster: lgb.Booster, added: np.ndarray) -> seeds.Scored:
+        return seeds.Scored(
+            model.calibration.default_probability(fit.raw_score(booster, test.matrix)),
+            np.column_stack([added[:, group].sum(1) for group in places]),
+        )
+
+    kept, *again = map(scored, (model.booster, *drawn, *seeded), (own, *others))
+    by_customers, by_seed = (
+        seeds.spread(kept, part, test.defaulted, scale) for part in (again[: len(drawn)], again[len(drawn) :])
+    )
     return {
         "pd_interval": None if band is None else band.to_json(),
-        "reasons": reasons(model.booster, refits, rows, split.train.program.features, wanted),
+        "reasons": found,
+        "seed_stability": seeds.stability(by_seed, by_customers, settings.seed_stability),
     }
 
 
 def reasons(
-    booster: lgb.Booster,
-    refits: Sequence[lgb.Booster],
-    rows: np.ndarray,
-    features: Sequence[Feature],
-    settings: Explanation,
+    own: np.ndarray, others: Sequence[np.ndarray], features: Sequence[Feature], settings: Explanation
 ) -> dict[str, Any]:
     """`groups`, sentences that are one reason; `least`, what each group must add to the log-odds to be named.
 
-    Measured on `rows` (rows, features). The least is `noise_gate` times the root mean square of the difference between
-    a refit's contribution and the model's own.
+    `own` are the model's contributions to the same rows, `others` those of its refits: (rows, sentences), sentences in
+    the order of their first feature. The least is `noise_gate` times the root mean square of the difference.
     """
     sentences = list(dict.fromkeys(feature.reason for feature in features))
-    own = _by_sentence(booster, rows, features, sentences)
     groups = grouped(own, _families(features, sentences), settings.together)
     least = np.zeros(len(groups))
-    if refits:
-        others = [_by_sentence(one, rows, features, sentences) for one in refits]
+    if others:
         moved = [[(other - own)[:, group].sum(1) for group in groups] for other in others]
         least = settings.noise_gate * np.sqrt(np.square(moved).mean((0, 2)))
     return {
@@ -64,15 +79,6 @@ def reasons(
 def _families(features: Sequence[Feature], sentences: Sequence[str]) -> list[str]:
     family = {feature.reason: feature.group for feature in reversed(features)}
     return [family[sentence] for sentence in sentences]
-
-
-def _by_sentence(
-    booster: lgb.Booster, rows: np.ndarray, features: Sequence[Feature], sentences: Sequence[str]
-) -> np.ndarray:
-    """Contributions in log-odds of default, (rows, sentences)."""
-    contributions = np.asarray(booster.predict(rows, pred_contrib=True))[:, :-1]
-    belongs = np.array([[feature.reason == sentence for sentence in sentences] for feature in features], float)
-    return contributions @ belongs
 
 
 def grouped(contributions: np.ndarray, families: Sequence[str], together: float) -> list[list[int]]:
@@ -93,20 +99,3 @@ def grouped(contributions: np.ndarray, families: Sequence[str], together: float)
             label = fcluster(tree, 1 - together, criterion="distance")
             groups += [[p for p, own in zip(places, label, strict=True) if own == one] for one in np.unique(label)]
     return sorted(groups)
-
-
-def _refit(split: Split, model: Model, settings: Settings, number: int) -> lgb.Booster:
-    """The same model on as many customers, drawn with replacement."""
-    train, seed = split.train, settings.training.seed + 1 + number
-    customers, customer = np.unique(train.customer_id.astype(str), return_inverse=True)
-    drawn = np.random.default_rng(seed).integers(0, len(customers), len(customers))
-    rows = np.repeat(np.arange(len(train)), np.bincount(drawn, minlength=len(customers))[customer])
-    return fit.fit(
-        train.matrix[rows],
-        train.defaulted[rows],
-        train.program.features,
-        dict(model.params),
-        model.booster.current_iteration(),
-        seed,
-        settings.training.threads,
-    )

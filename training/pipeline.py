@@ -70,7 +70,7 @@ def train(
     reference = _reference(split, model)
     judged = judge(product, tables, data, split, model, reference, scale, champion, settings, now, stage)
     stage("measure how sure its PDs and reasons are")
-    certainty = explain.certainty(split, model, settings)
+    certainty = explain.certainty(split, model, scale, settings)
     run = describe_run(product, settings, data_digest, iso(now))
     summary = _summary(split, model, run) | judged.evidence | certainty
     stage("write the bundle, log to MLflow")

@@ -31,6 +31,7 @@ _ORDER = (
     "leakage",
     "outcomes",
     "calibration",
+    "seed_stability",
     "fairness",
     "alternatives",
     "reject_inference",

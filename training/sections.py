@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training import seeds
 from training.bundle import Bundle
 from training.lights import Light
 from training.report import Section, Table, scorecard_section
@@ -36,6 +37,15 @@ _ALTERNATIVE = (
     "on the front",
     "must be shown",
 )
+_SPREAD = (
+    "refits",
+    "grades_moved",
+    "grades_moved_far",
+    "pd_deviation",
+    "points_deviation",
+    "auc_deviation",
+    "first_reason_kept",
+)
 _METHOD = ("method", "assumes", "default rate of all", "AUC")
 _LIGHTS: dict[str, Light] = {"green": "green", "amber": "amber", "red": "red"}
 
@@ -49,6 +59,7 @@ def sections(bundle: Bundle) -> dict[str, Section]:
         "leakage": lambda: _leakage(evidence["leakage"]),
         "outcomes": lambda: _outcomes(evidence["outcomes"]),
         "calibration": lambda: _calibration(evidence["calibration"]),
+        "seed_stability": lambda: _seed_stability(evidence["seed_stability"]),
         "fairness": lambda: _fairness(evidence["fairness"]),
         "alternatives": lambda: _alternatives(evidence["alternatives"]),
         "reject_inference": lambda: _rejects(evidence["reject_inference"]),
@@ -104,6 +115,15 @@ def _calibration(found: Mapping[str, Any]) -> Section:
         told += f"; moved to the long-run default rate {found['long_run_default_rate']:g}"
     table = _table("Candidates", ("kind", "chosen", "log_loss", "worse_by", "standard_error"), rows)
     return Section("Calibration", told, "grey", False, (table,) if rows else ())
+
+
+def _seed_stability(found: Mapping[str, Any]) -> Section:
+    refits = (("the same rows, another seed", found["seeds"]), ("other draws of its customers", found["customers"]))
+    rows = [{"fitted again on": name, **measured} for name, measured in refits if measured is not None]
+    table = _table("What refits of the model say otherwise, on the test rows", ("fitted again on", *_SPREAD), rows)
+    light = _LIGHTS.get(found["light"], "grey")
+    told = f"{seeds.told(found)}. Policy, not regulation"
+    return Section("Stability under other seeds", told, light, light == "red", (table,) if rows else ())
 
 
 def _fairness(found: Mapping[str, Any]) -> Section:

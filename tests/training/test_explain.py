@@ -11,6 +11,7 @@ import pytest
 from configs.settings import Explanation
 from features.declaration import Constant, Feature
 from training.explain import grouped, reasons
+from training.refits import contributions
 
 SETTINGS = Explanation(pd_confidence=0.9, refits=2, noise_gate=1.0, together=0.7, rows=500)
 
@@ -32,7 +33,8 @@ def measured() -> tuple[dict[str, Any], np.ndarray]:
     bad = rng.random(3000) < 1 / (1 + np.exp(1 - 2 * values[:, 0]))
     models = [booster(values[rows], bad[rows]) for rows in (slice(0, 1000), slice(1000, 2000), slice(2000, 3000))]
     features = [feature("signal", "Signal"), feature("noise", "Noise")]
-    return reasons(models[0], models[1:], values[:500], features, SETTINGS), values
+    own, *others = (contributions(model, values[:500], features, ["Signal", "Noise"]) for model in models)
+    return reasons(own, others, features, SETTINGS), values
 
 
 def test_the_noise_of_a_signal_is_small_against_it_and_that_of_noise_is_not(measured) -> None:
@@ -46,7 +48,7 @@ def test_without_refits_nothing_is_noise() -> None:
     values = np.random.default_rng(1).normal(0, 1, (300, 2))
     made = booster(values, values[:, 0] > 0)
     features = [feature("a", "A"), feature("b", "B")]
-    assert reasons(made, [], values, features, SETTINGS)["least"] == [0.0, 0.0]
+    assert reasons(contributions(made, values, features, ["A", "B"]), [], features, SETTINGS)["least"] == [0.0, 0.0]
 
 
 def test_every_sentence_stands_in_one_group() -> None:

@@ -9,7 +9,14 @@ from training.sections import sections
 
 
 def test_every_part_of_the_evidence_has_its_section(trained: Any) -> None:
-    assert list(sections(trained.outcome.bundle)) == ["scorecard", "certificate", "leakage", "outcomes", "calibration"]
+    assert list(sections(trained.outcome.bundle)) == [
+        "scorecard",
+        "certificate",
+        "leakage",
+        "outcomes",
+        "calibration",
+        "seed_stability",
+    ]
 
 
 def test_the_page_shows_them_in_that_order(trained: Any) -> None:
