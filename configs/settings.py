@@ -78,8 +78,10 @@ class Training(Frozen):
     seed: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(ge=0)]
     workers: Count
+    scheduler: str
     folds: Annotated[int, Field(ge=2, le=20)]
     trials: Count
+    survivors: Annotated[float, Field(gt=0, le=1)]
     timeout_seconds: Positive
     max_rounds: Count
     early_stopping_rounds: Count
@@ -88,6 +90,10 @@ class Training(Frozen):
     test_share: Annotated[float, Field(gt=0, lt=0.9)]
     out_of_time_share: Annotated[float, Field(gt=0, lt=0.9)]
     minimum_defaults: Count
+
+    def shares_study(self) -> bool:
+        """Whether more than one process works on a study."""
+        return self.workers > 1 or self.scheduler != ""
 
 
 class Gate(Frozen):

@@ -1,10 +1,12 @@
-"""The one place that knows Dask: the same parts, built by the workers of a scheduler named by its address."""
+"""The one place that knows Dask: work for the workers of a scheduler named by its address, a book's parts first."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,6 +17,11 @@ from features.catalogue import Program, compile_program, describe, features_name
 from features.portfolio import CUSTOMERS_EACH, Tally, parts, read
 from features.ranges import Range
 from features.sources import open_source
+
+if TYPE_CHECKING:  # Dask is optional
+    from dask.distributed import Client
+
+Given = TypeVar("Given")
 
 
 def matrices(
@@ -35,17 +42,10 @@ def matrices(
     `parts` takes it. Raises InputError where the scheduler does not answer within `answer_seconds` or its program is
     another, DataError as `load` does.
     """
-    try:
-        from dask.distributed import Client, as_completed
-    except ImportError:
-        raise InputError("a scheduler was named, and Dask is not installed: pip install 'creditloop[dask]'") from None
     described = tuple(_frozen(describe(item)) for item in program.features)
-    try:
-        asyncio.run(_answers(scheduler, answer_seconds))
-    except (OSError, ValueError) as error:  # no answer, or no address
-        why = str(error) or f"silent for {answer_seconds} s"
-        raise InputError(f"{scheduler}: no Dask scheduler answers there: {why}") from None
-    client = Client(scheduler, timeout=answer_seconds, set_as_default=False)
+    client = _client(scheduler, answer_seconds)
+    from dask.distributed import as_completed
+
     tally = tally or Tally(open_source(places, product.reader).told(), 0.0)
     with client:
         ahead = parts(customer_id, customers_each, book)
@@ -60,6 +60,58 @@ def matrices(
             tally.add(bad_rows)
             yield futures.pop(future), values
     tally.judge()
+
+
+@contextmanager
+def on_each_worker(
+    scheduler: str, task: Callable[[Given, int, int], None], given: Given, answer_seconds: float = 10.0
+) -> Iterator[Callable[[], bool]]:
+    """Run `task(given, number, threads)` once for each worker; yields a call that tells whether any still works.
+
+    That call raises what a task raised. Should a worker die, another takes its task; with none left, nobody works.
+    What still runs on the way out is told to go no further. Workers must run this release. Raises InputError where the
+    scheduler does not answer within `answer_seconds` or has no worker.
+    """
+    with _client(scheduler, answer_seconds) as client:
+        workers = _threads(client)
+        if not workers:
+            raise InputError(f"{scheduler}: the scheduler has no worker; start some: dask worker {scheduler}")
+        sent = client.scatter(given, broadcast=True)
+        futures = [
+            client.submit(task, sent, number, threads, workers=[name], allow_other_workers=True, pure=False)
+            for number, (name, threads) in enumerate(workers.items())
+        ]
+
+        def working() -> bool:
+            for future in futures:
+                if future.status == "error":
+                    future.result()
+            return any(not future.done() for future in futures) and bool(_threads(client))
+
+        try:
+            yield working
+        finally:
+            client.cancel(futures)
+
+
+def _threads(client: Client) -> dict[str, int]:
+    """The threads of each worker, by its address."""
+    told = client.scheduler_info(n_workers=-1)["workers"]
+    return {str(name): int(worker["nthreads"]) for name, worker in told.items()}
+
+
+def _client(scheduler: str, answer_seconds: float) -> Client:
+    """A client of a scheduler that has answered. Raises InputError without Dask, or where none does."""
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise InputError("a scheduler was named, and Dask is not installed: pip install 'creditloop[dask]'") from None
+    try:
+        asyncio.run(_answers(scheduler, answer_seconds))
+    except (OSError, ValueError) as error:  # no answer, or no address
+        why = str(error) or f"silent for {answer_seconds} s"
+        raise InputError(f"{scheduler}: no Dask scheduler answers there: {why}") from None
+    return Client(scheduler, timeout=answer_seconds, set_as_default=False)
 
 
 async def _answers(scheduler: str, seconds: float) -> None:

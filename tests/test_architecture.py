@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("configs", "features", "training", "serving", "monitoring", "governance", "console")
 FREE = ("creditloop", "demo")
 DOORS = {
-    "optuna": {"training/tune.py"},
+    "optuna": {"training/study.py"},
     "mlflow": {"training/registry.py"},
     "bentoml": {"serving/service.py"},
     "evidently": {"monitoring/telling/render.py"},

@@ -21,6 +21,7 @@ from training.tune import Tuned
 
 log = logging.getLogger("creditloop.training")
 _JUDGED_BY = "line log-loss at one quick rate"  # trials judged otherwise are no trials of this study
+_OF_NO_TRIAL = {"trials", "timeout_seconds", "threads", "workers", "scheduler"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def make(
 def study_name(split: Split, settings: Training) -> str:
     """A name that only the same rows, program and settings share: a rerun resumes, anything else starts afresh."""
     total = hashlib.sha256(f"{_JUDGED_BY} {split.train.program.digest}".encode())
-    total.update(json.dumps(settings.model_dump(exclude={"trials", "timeout_seconds", "threads", "workers"})).encode())
+    total.update(json.dumps(settings.model_dump(exclude=_OF_NO_TRIAL)).encode())
     total.update(np.ascontiguousarray(split.train.matrix).view(np.uint8).data)
     total.update(np.ascontiguousarray(split.train.defaulted).view(np.uint8).data)
     total.update("\x1f".join(map(str, split.train.kin())).encode())  # the folds are by customer and group

@@ -16,7 +16,7 @@ import pytest
 
 from configs.errors import ConfigError, Refusal
 from configs.settings import Settings, Training
-from training import tune
+from training import crew, study
 from training.dataset import Dataset
 from training.folds import QUICK, Folds, Judged, Rows
 from training.tune import Tuned, search
@@ -72,8 +72,8 @@ def test_the_best_is_the_least_loss_of_all_complete_trials(whole: Tuned) -> None
 
 
 def test_the_first_trials_are_the_known_good_starts(whole: Tuned) -> None:
-    assert whole.trials[0].items() >= tune._FIRST_TRIAL.items()
-    assert whole.trials[1].items() >= tune._SECOND_TRIAL.items()
+    assert whole.trials[0].items() >= study._FIRST_TRIAL.items()
+    assert whole.trials[1].items() >= study._SECOND_TRIAL.items()
 
 
 def test_every_trial_learns_at_the_quick_rate(whole: Tuned) -> None:
@@ -181,10 +181,10 @@ def test_a_study_killed_in_its_first_trial_still_starts_from_the_known_good_one(
     data: Dataset, quick: Training, tmp_path: Path
 ) -> None:
     # What a kill leaves: the first trial, running for ever.
-    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/optuna.db", study_name="study", direction="minimize")
-    study.ask()
+    opened = optuna.create_study(storage=f"sqlite:///{tmp_path}/optuna.db", study_name="study", direction="minimize")
+    opened.ask()
     resumed = tuned(data, quick.model_copy(update={"trials": 1}), tmp_path)
-    assert resumed.params.items() >= tune._FIRST_TRIAL.items()
+    assert resumed.params.items() >= study._FIRST_TRIAL.items()
 
 
 def test_no_customer_is_on_both_sides_of_a_fold(data: Dataset, quick: Training) -> None:
@@ -236,18 +236,18 @@ def test_the_losses_are_those_of_trees_trained_without_the_judged_rows(data: Dat
     rng = np.random.default_rng(1)
     noise = data.take(np.arange(len(data)))
     noise.defaulted[:] = rng.random(len(data)) < 0.5
-    objective = tune._Objective(Rows.of(noise), quick)
-    study = optuna.create_study(direction="minimize")
-    study.optimize(objective, n_trials=3)
-    assert study.best_value > np.log(2) - 0.02
+    objective = study.Objective(Rows.of(noise), quick)
+    opened = optuna.create_study(direction="minimize")
+    opened.optimize(objective, n_trials=3)
+    assert opened.best_value > np.log(2) - 0.02
 
 
 def test_the_objective_adds_what_the_spread_over_time_costs(
     data: Dataset, quick: Training, whole: Tuned, tmp_path: Path
 ) -> None:
     weighed = tuned(data, quick.model_copy(update={"stability_weight": 0.5}), tmp_path)
-    study = optuna.load_study(study_name="study", storage=f"sqlite:///{tmp_path}/optuna.db")
-    for trial, known in zip(study.trials, weighed.trials, strict=True):
+    opened = optuna.load_study(study_name="study", storage=f"sqlite:///{tmp_path}/optuna.db")
+    for trial, known in zip(opened.trials, weighed.trials, strict=True):
         if known["state"] == "complete":
             assert known["spread"] > 0
             assert trial.value == known["log_loss"] + 0.5 * known["spread"]
@@ -274,7 +274,7 @@ def test_a_new_study_also_tries_the_best_of_the_newest_earlier_one_of_its_family
     family(data, few.model_copy(update={"seed": 9}), tmp_path, "stranger", "loans")
     later = family(numbers(300), few, tmp_path, "later", "cards")
     assert (first.started_from, newer.started_from, later.started_from) == (None, "first", "newer")
-    assert later.trials[0].items() >= tune._FIRST_TRIAL.items()
+    assert later.trials[0].items() >= study._FIRST_TRIAL.items()
     expected = {**newer.params, "min_data_in_leaf": min(newer.params["min_data_in_leaf"], 10)}  # of 300 rows
     assert later.trials[2].items() >= expected.items()
 
@@ -301,54 +301,55 @@ def test_processes_that_share_a_study_finish_it_together(data: Dataset, quick: T
     finished = [trial for trial in found.trials if trial["state"] in ("complete", "pruned")]
     assert TRIALS <= len(finished) <= TRIALS + 1  # both may take the last one
     assert told == list(range(1, TRIALS + 1))
-    assert found.trials[0].items() >= tune._FIRST_TRIAL.items()
+    assert found.trials[0].items() >= study._FIRST_TRIAL.items()
     assert len({trial["lambda_l2"] for trial in finished}) == len(finished)
 
 
 def test_a_study_whose_workers_are_all_killed_is_finished_by_the_one_that_asked(
     data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tune, "_work", _dies)
+    monkeypatch.setattr(crew, "work", _dies)
     found = tuned(data, quick.model_copy(update={"workers": 2}), tmp_path)
     states = [trial["state"] for trial in found.trials]
     assert states.count("complete") + states.count("pruned") == TRIALS
 
 
 def shared(url: str) -> optuna.Study:
-    with tune._quiet():
-        return tune._study(url, "study", shared=True)
+    with study.quiet():
+        return study.open_study(url, "study", 0.25, shared=True)
 
 
-def _dies(data: Rows, settings: Training, storage: str, study_name: str, number: int, parent: int) -> None:
+def _dies(data: Rows, settings: Training, place: crew.Place, number: int, parent: int) -> None:
     """A worker that is killed in its first trial."""
-    shared(storage).ask()
+    shared(place[0]).ask()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_whose_parent_is_gone_takes_no_further_trial(data: Dataset, quick: Training, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/optuna.db"
-    tune._work(Rows.of(data), quick, url, "study", 0, parent=-1)
-    assert shared(url).trials == []
+    opened = shared(url)
+    crew.work(Rows.of(data), quick, (url, "study"), 0, parent=-1)
+    assert opened.trials == []
 
 
 def test_a_trial_whose_process_fell_silent_is_run_again(
     data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/optuna.db"
-    study = shared(url)
+    opened = shared(url)
     plain = optuna.load_study(study_name="study", storage=url)
     lost = plain.ask({"num_leaves": optuna.distributions.IntDistribution(4, 40, log=True)})
-    study._storage.record_heartbeat(lost._trial_id)
-    monkeypatch.setattr(type(study._storage), "_get_stale_trial_ids", lambda *_: _stale(study))
-    tune._work(Rows.of(data), quick.model_copy(update={"trials": 2}), url, "study", 0, os.getppid())
-    trials = study.trials
+    opened._storage.record_heartbeat(lost._trial_id)
+    monkeypatch.setattr(type(opened._storage), "_get_stale_trial_ids", lambda *_: _stale(opened))
+    crew.work(Rows.of(data), quick.model_copy(update={"trials": 2}), (url, "study"), 0, os.getppid())
+    trials = opened.trials
     assert trials[0].state.name == "FAIL"
     again = next(trial for trial in trials if trial.system_attrs.get("failed_trial") == 0)
     assert (again.state.name, again.params["num_leaves"]) == ("COMPLETE", lost.params["num_leaves"])
 
 
-def _stale(study: optuna.Study) -> list[int]:
-    return [trial._trial_id for trial in study.trials if trial.state.name == "RUNNING" and trial.number == 0]
+def _stale(opened: optuna.Study) -> list[int]:
+    return [trial._trial_id for trial in opened.trials if trial.state.name == "RUNNING" and trial.number == 0]
 
 
 def test_processes_cannot_share_a_store_in_memory(data: Dataset, quick: Training) -> None:
