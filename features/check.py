@@ -254,9 +254,10 @@ def _known_too_early(table: Table, columns: Columns) -> list[Breach]:
     known, event = columns["known_time"], columns[table.event]
     assert isinstance(known, np.ndarray)
     assert isinstance(event, np.ndarray)
-    rows = np.flatnonzero(known < event)
-    if not len(rows):
+    early = known < event
+    if not early.any():
         return []
+    rows = np.flatnonzero(early)
     reason = f"lies before {table.event}, and nothing is known before it happens: {{got}}"
     return [Breach("known_time", reason, rows, f"{iso(known[rows[0]])} before {iso(event[rows[0]])}")]
 
@@ -264,7 +265,7 @@ def _known_too_early(table: Table, columns: Columns) -> list[Breach]:
 def _repeats(table: Table, columns: Columns) -> list[Breach]:
     key = ["customer_id", *table.key, "known_time"]
     parts = [v.codes if isinstance(v, Text) else v for v in (columns[name] for name in key)]
-    if _all_different(parts):
+    if all_different(parts, parts[-2] if len(parts) > 2 else parts[-1]):
         return []
     rows = np.flatnonzero(pd.DataFrame(dict(zip(key, parts, strict=True))).duplicated().to_numpy())
     if not len(rows):
@@ -273,12 +274,12 @@ def _repeats(table: Table, columns: Columns) -> list[Breach]:
     return [Breach("", "repeats an earlier row with the same key: {got}", rows, shown)]
 
 
-def _all_different(parts: list[np.ndarray]) -> bool:
-    """Cheap proofs that no two rows agree: few rows compared whole, or many that come in rising order."""
+def all_different(parts: Sequence[np.ndarray], likely: np.ndarray) -> bool:
+    """Cheap proofs that no two rows agree in all `parts`: the first and the `likely` rise, or few are compared whole."""
+    if kernel.rises(parts[0], likely):
+        return True
     rows = len(parts[0])
-    if rows < _FEW:
-        return len(set(zip(*(part.tolist() for part in parts), strict=True))) == rows
-    return bool(kernel.rises(parts[0], parts[-2] if len(parts) > 2 else parts[-1]))
+    return rows < _FEW and len(set(zip(*(part.tolist() for part in parts), strict=True))) == rows
 
 
 def _shown(values: np.ndarray | Text, row: int) -> str:

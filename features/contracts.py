@@ -27,11 +27,24 @@ class Text:
     @classmethod
     def of(cls, texts: Iterable[str | None]) -> Text:
         """Coded by order of appearance; None and the empty text are missing."""
-        seen: dict[str | None, int] = {}
-        codes = [seen.setdefault(text, len(seen)) if text else -1 for text in texts]
+        rows = tuple(texts)
+        seen = dict.fromkeys(rows)
+        missing = [text for text in (None, "") if text in seen]
+        for text in missing:
+            del seen[text]
         values = np.empty(len(seen), object)
         values[:] = list(seen)
-        return cls(np.array(codes, np.int32), values)
+        if len(seen) == len(rows):
+            return cls(np.arange(len(rows), dtype=np.int32), values)
+        place: dict[str | None, int] = {**dict.fromkeys(missing, -1), **dict(zip(seen, range(len(seen)), strict=True))}
+        return cls(np.fromiter(map(place.__getitem__, rows), np.int32, len(rows)), values)
+
+    @classmethod
+    def all_of(cls, text: str, rows: int) -> Text:
+        """The same text, not the empty one, in every row."""
+        values = np.empty(1 if rows else 0, object)
+        values[:] = text
+        return cls(np.zeros(rows, np.int32), values)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -50,7 +63,8 @@ class Text:
 
     def says(self, text: str) -> np.ndarray:
         """Which rows hold `text`, (rows,) bool; not those where it is missing."""
-        return np.append(self.values == text, False)[self.codes]
+        found = (self.values == text).nonzero()[0]
+        return self.codes == found[0] if len(found) else np.zeros(len(self.codes), bool)
 
     def mapped(self, numbers: Mapping[str, float]) -> np.ndarray:
         """The number of each row's text, (rows,) float64; missing where there is none."""

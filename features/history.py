@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features import kernel
-from features.check import take
+from features.check import all_different, take
 from features.contracts import NEVER, Columns, Text
 
 Derive = Callable[[Columns], np.ndarray]
@@ -258,7 +258,7 @@ def _total_order(
     """
     keys = (known, event, codes)
     order = np.lexsort(keys)
-    if len(order) > 1 and np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0).any():
+    if kernel.ties(order, *keys):
         order = np.lexsort((gone, *values, *keys))
     return order
 
@@ -270,7 +270,7 @@ def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) ->
     if not restates:
         return replaced
     factors = [part.codes if isinstance(part, Text) else part for part in (table[name] for name in restates)]
-    if kernel.rises(codes, factors[-1]):
+    if all_different((codes, *factors), factors[-1]):
         return replaced  # every key stands once: nothing was restated
     order = np.lexsort((known, *factors, codes))
     same = np.ones(max(len(order) - 1, 0), bool)

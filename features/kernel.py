@@ -42,6 +42,16 @@ def rises(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def ties(order: np.ndarray, first: np.ndarray, second: np.ndarray, third: np.ndarray) -> bool:
+    """Whether two rows that follow each other in `order` agree in all three."""
+    for i in range(1, order.shape[0]):
+        a, b = order[i - 1], order[i]
+        if third[a] == third[b] and second[a] == second[b] and first[a] == first[b]:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
 def _ever(values: np.ndarray, numerator: int, denominator: int, facts: np.ndarray, count: int) -> bool:
     """Whether any of the first `count` of `facts` holds a value of the series."""
     for k in range(count):

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 import numpy as np
 
 from configs.errors import DataError, listed
 from features.check import Breach, row_breaches, told
-from features.contracts import NEVER, NO_MINUS_ZERO, Column, Columns, Table, Text, iso, to_day, with_known_time
+from features.contracts import (
+    EPOCH,
+    NEVER,
+    NO_MINUS_ZERO,
+    Column,
+    Columns,
+    Table,
+    Text,
+    iso,
+    to_day,
+    with_known_time,
+)
 
 
 class RecordsError(DataError):
@@ -57,10 +68,10 @@ def _json_type(column: Column) -> Any:
 
 def columns_of_records(table: Table, records: Sequence[msgspec.Struct], customer_id: str, as_of: int) -> Columns:
     """A request's rows, already of `record_type(table)`, as the same Columns a bulk table becomes."""
-    columns: Columns = {"customer_id": Text.of([customer_id] * len(records))}
-    fields = {name: column for name, column in table.all_columns().items() if name != "customer_id"}
+    columns: Columns = {"customer_id": Text.all_of(customer_id, len(records))}
+    fields = [(name, column) for name, column in table.all_columns().items() if name != "customer_id"]
     by_field = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(fields)
-    for (name, column), values in zip(fields.items(), by_field, strict=True):
+    for (name, column), values in zip(fields, by_field, strict=True):
         columns[name] = _column_of(column, values)
     if table.name == "facts":
         columns["date"] = np.where(columns["date"] == NEVER, np.int32(as_of), columns["date"])
@@ -80,9 +91,16 @@ def _pointer(table: Table, breach: Breach) -> str:
 def _column_of(column: Column, values: tuple[Any, ...]) -> np.ndarray | Text:
     if column.kind == "number":
         return np.array(values, np.float64) + NO_MINUS_ZERO  # numpy reads None as NaN
-    if column.kind == "date":
-        return np.array([NEVER if value is None else to_day(value) for value in values], np.int32)
-    return Text.of(values)
+    return _days(values) if column.kind == "date" else Text.of(values)
+
+
+def _days(dates: tuple[dt.date | None, ...]) -> np.ndarray:
+    missing = dates.count(None)
+    if missing == len(dates):
+        return np.full(len(dates), NEVER, np.int32)
+    if missing:
+        return np.array([NEVER if date is None else to_day(date) for date in dates], np.int32)
+    return np.fromiter(map(dt.date.toordinal, cast(tuple[dt.date, ...], dates)), np.int32, len(dates)) - np.int32(EPOCH)
 
 
 def joined(table: Table, parts: Sequence[Columns]) -> Columns:

@@ -161,7 +161,7 @@ def answered(
         advice=said,
     )
     evidence = {
-        "features": [_number(value) for value in scores.values[0].tolist()],
+        "features": [None if value != value else value for value in scores.values[0].tolist()],
         "raw_score": float(scores.raw_score[0]),
         "contributions": contributions.tolist(),
     }
@@ -201,10 +201,6 @@ def _granted(
     )
     grade = scorer.grades[int(scores.grade[0])]
     return grade, grant(scorer.product, grade, float(scores.default_probability[0]), applicant)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if value == value else None
 
 
 def ledger_body(question: Question, answer: DecisionAnswer, evidence: dict[str, Any]) -> bytes:

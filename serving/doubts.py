@@ -69,6 +69,7 @@ def _newest(name: str, table: Columns, customers: np.ndarray, as_of: int) -> np.
 def _flagged(marks: Mapping[str, np.ndarray], rows: int) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = [()] * rows
     for flag, marked in marks.items():
-        for row in np.flatnonzero(marked).tolist():
-            found[row] = (*found[row], flag)
+        if marked.any():
+            for row in np.flatnonzero(marked).tolist():
+                found[row] = (*found[row], flag)
     return found

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,15 @@ import sqlalchemy as sa
 
 from configs.errors import CreditloopError, InputError, Refusal
 from configs.settings import Settings
-from serving import store
+from serving import appending, store
 from serving.store import AS_STORED, CUSTOMERS, RECORDS
 from serving.vault import CustomerKey, Erased, Vault, is_sealed
-from serving.verify_ledger import START, Breach, Checkpoint, check
+from serving.verify_ledger import Breach, Checkpoint, check
 
 HOLD, RELEASED = "hold", "hold_released"  # of a customer's records, by retention.py
 _KEYED = RECORDS.outerjoin(CUSTOMERS, CUSTOMERS.c.pseudonym == RECORDS.c.subject)
 _READ = sa.select(RECORDS, CUSTOMERS.c.customer, CUSTOMERS.c.sealed_key).select_from(_KEYED)
+_OF_KEYS = _READ.where(RECORDS.c.idempotency_key.in_(sa.bindparam("keys", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class Ledger:
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the last record."""
         with self._reading() as connection:
-            return _head(connection)
+            return appending.head(connection)
 
     def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> tuple[int, str]:
         """Recompute every hash, meet every checkpoint; the number of records and the head.
@@ -222,7 +223,7 @@ class Ledger:
                 self._trust_again(connection)
                 with connection.begin():
                     yield connection
-            except (CreditloopError, sa.exc.IntegrityError):  # an answer of a sound database; nothing was written
+            except (CreditloopError, sa.exc.IntegrityError, sqlite3.IntegrityError):  # an answer of a sound database; nothing was written
                 raise
             except BaseException:
                 self._distrust(connection)
@@ -264,8 +265,9 @@ class Ledger:
     def _append(self, connection: sa.Connection, entries: Sequence[Entry]) -> list[Record]:
         known = self._already(connection, [entry.idempotency_key for entry in entries if entry.idempotency_key])
         keys = self._keys(connection, {entry.subject for entry in entries if entry.personal})
-        seq, previous = _head(connection)
-        rows, result = [], []
+        seq, previous = appending.head(connection)
+        rows: list[appending.Row] = []
+        result = []
         for entry in entries:
             if entry.idempotency_key in known:
                 result.append(replace(known[entry.idempotency_key], new=False))
@@ -279,7 +281,7 @@ class Ledger:
             if entry.idempotency_key:
                 known[entry.idempotency_key] = result[-1]
         if rows:
-            store.insert(connection, rows)
+            appending.insert(connection, rows)
         return result
 
     def _sealed(self, entry: Entry, keys: dict[str, CustomerKey]) -> Entry:
@@ -292,17 +294,17 @@ class Ledger:
         """Their keys as they are in this transaction: one that another process has deleted seals nothing more."""
         if self._vault is None or not customers:
             return {}
-        found = connection.execute(sa.select(CUSTOMERS).where(CUSTOMERS.c.customer.in_(customers)))
-        keys = {row.customer: _key(row) for row in found}
+        found = [CustomerKey(*row) for row in appending.keys_of(connection, list(customers))]
+        keys = {key.customer: key for key in found}
         made = [self._vault.new(customer) for customer in sorted(customers - keys.keys())]
         if made:
-            connection.execute(CUSTOMERS.insert(), [asdict(key) for key in made])
+            appending.add_keys(connection, [(key.customer, key.pseudonym, key.sealed_key) for key in made])
         return keys | {key.customer: key for key in made}
 
     def _already(self, connection: sa.Connection, keys: list[str]) -> dict[str | None, Record]:
-        if not keys:
+        if not keys or not appending.any_known(connection, keys):
             return {}
-        found = connection.execute(_READ.where(RECORDS.c.idempotency_key.in_(keys)))
+        found = connection.execute(_OF_KEYS, {"keys": keys})
         return {row.idempotency_key: self._record(row) for row in found}
 
 
@@ -340,21 +342,6 @@ def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | N
         raise Refusal(f"the latest {kind} of {product} is {found}, not {record_id}: somebody was faster; look again")
 
 
-def _head(connection: sa.Connection) -> tuple[int, str]:
-    head = connection.execute(sa.select(RECORDS.c.seq, RECORDS.c.hash).order_by(RECORDS.c.seq.desc()).limit(1)).first()
-    return (head.seq, head.hash) if head else (0, START)
-
-
-def _row(seq: int, entry: Entry, previous: str, digest: str) -> dict[str, Any]:
-    return {
-        "seq": seq,
-        "id": entry.id,
-        "kind": entry.kind,
-        "product": entry.product,
-        "subject": entry.subject,
-        "at": entry.at,
-        "idempotency_key": entry.idempotency_key,
-        "body": entry.body,
-        "previous": previous,
-        "hash": digest,
-    }
+def _row(seq: int, entry: Entry, previous: str, digest: str) -> appending.Row:
+    told = (entry.id, entry.kind, entry.product, entry.subject, entry.at, entry.idempotency_key, entry.body)
+    return (seq, *told, previous, digest)

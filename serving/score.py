@@ -82,7 +82,7 @@ class Scorer:
 
     def scored(self, values: np.ndarray) -> Scores:
         """PD, points and grade of rows of the matrix (rows, features)."""
-        raw_score = self.bundle.raw_score(values)
+        raw_score = self.bundle.raw_score(values) if self.explainer is None else self.explainer.raw_scores(values)
         log_odds = self.bundle.calibration.log_odds(raw_score)
         default_probability = self.bundle.calibration.default_probability(raw_score)
         scale = self.bundle.scale

@@ -27,10 +27,9 @@ from numba.extending import intrinsic, models, register_model
 
 from serving import trees
 from serving.trees import Trees
+from serving.walk import ZERO, raw_scores
 
 _WIDTH = 8  # numbers side by side: points of one row, or rows at one point
-_ZERO = 1.0000000180025095e-35  # what LightGBM takes for zero: 1e-35 as a float, which is a little more
-
 _TOLERANCE = 1e-9
 _intrinsic: Any = intrinsic  # its type asks callers for the typing context, which only the compiler passes
 
@@ -234,7 +233,7 @@ def _contributions(
         for lane in range(_WIDTH):
             for feature in range(values.shape[1]):
                 value = values[row + (lane if together > 1 else 0), feature]
-                facts[feature * _WIDTH + lane] = 0.0 if abs(value) <= _ZERO else value
+                facts[feature * _WIDTH + lane] = 0.0 if abs(value) <= ZERO else value
         for tree in range(first.shape[0] - 1):
             start, count = first[tree], first[tree + 1] - first[tree]
             _follow(splits[start : start + count], categories, facts, sides, passes)
@@ -301,8 +300,17 @@ class Explainer:
         )
         return out
 
+    def raw_scores(self, values: np.ndarray) -> np.ndarray:
+        """The raw scores (rows,) of `values` (rows, features), with LightGBM's bits."""
+        return raw_scores(self.trees, values)
+
     def check(self, booster: lgb.Booster, values: np.ndarray) -> None:
-        """Raise trees.NotCovered unless `values` are explained as LightGBM does, and each row alone as among all."""
+        """Raise trees.NotCovered unless `values` are scored with LightGBM's bits and explained as it does, and each
+        row alone as among all.
+        """
+        scored = np.asarray(booster.predict(values, raw_score=True, num_threads=1))
+        if self.raw_scores(values).tobytes() != scored.tobytes():
+            raise trees.NotCovered("its raw scores differ from LightGBM's")
         found = self.contributions(values)
         expected = np.asarray(booster.predict(values, pred_contrib=True, num_threads=1))
         difference = float(np.abs(found - expected).max(initial=0.0))

@@ -122,15 +122,6 @@ def _refuse_changes_in_postgres(connection: sa.Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE records ENABLE ALWAYS TRIGGER {name}")
 
 
-def insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    """Insert `rows`; over a network in few statements, which SQLAlchemy does where something is returned."""
-    statement = RECORDS.insert()
-    if connection.dialect.name == "sqlite":
-        connection.execute(statement, rows)
-    else:
-        connection.execute(statement.returning(RECORDS.c.seq), rows)
-
-
 def settle(connection: sa.Connection) -> bool:
     """After a commit that failed: write again, from the log, what the disk may have dropped. Whether that is done.
 
@@ -155,7 +146,8 @@ def _text(stored: bytes) -> str:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+    writes = connection.get_execution_options().get("writes")
+    connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _configure_postgres(connection: Any, _: object) -> None:

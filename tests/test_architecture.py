@@ -17,7 +17,7 @@ DOORS = {
     "mlflow": {"training/registry.py"},
     "bentoml": {"serving/service.py"},
     "evidently": {"monitoring/telling/render.py"},
-    "sqlalchemy": {"features/sources.py", "serving/ledger.py", "serving/store.py"},
+    "sqlalchemy": {"features/sources.py", "serving/appending.py", "serving/ledger.py", "serving/store.py"},
     "prometheus_client": {"serving/metrics.py"},
     "playwright": set(),
     "cryptography": {"training/signature.py", "serving/vault.py", "serving/verify_ledger.py"},

@@ -115,6 +115,21 @@ def test_contributions_and_average_sum_to_the_raw_score(seed: int, missing: dict
 
 
 @fuzzed
+@given(seed=st.integers(0, 2**32 - 1), missing=st.sampled_from(MISSING))
+def test_raw_scores_have_the_bits_of_lightgbm(seed: int, missing: dict[str, Any]) -> None:
+    booster = model(seed, **missing)
+    values = rows_for(booster, seed + 1)
+    scored = np.asarray(booster.predict(values, raw_score=True, num_threads=1))
+    assert make_explainer(booster).raw_scores(values).tobytes() == scored.tobytes()
+
+
+def test_raw_scores_of_another_shape_are_refused() -> None:
+    booster = model(1)
+    with pytest.raises(ValueError, match="expected"):
+        make_explainer(booster).raw_scores(np.zeros((2, booster.num_feature() + 1)))
+
+
+@fuzzed
 @given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 43))
 def test_a_row_has_the_same_bits_alone_and_among_any_number(seed: int, rows: int) -> None:
     booster = model(seed)
