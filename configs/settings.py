@@ -190,6 +190,8 @@ class Serving(Frozen):
     burst: Count
     batch_limit: Count
     batch_body_limit_kilobytes: Count
+    fallback: Literal["refuse", "scorecard"]
+    trial_seconds: Positive
     sources: Mapping[str, Annotated[tuple[str, ...], Field(strict=False, min_length=1)]]
 
 

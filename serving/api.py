@@ -153,10 +153,39 @@ class GradeLine(msgspec.Struct, frozen=True, kw_only=True):
     pd_below: float | None
 
 
+class ReferralLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Every decision is referred to a person: since when, by whom, and why."""
+
+    at: str
+    by: str
+    reason: str
+
+
+class CanaryLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that decides about a share of the customers; `decides` is false until this process has loaded it."""
+
+    model: str
+    share: float
+    decides: bool
+    at: str
+    by: str
+    reason: str
+
+
+class UnloadableLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that should answer and could not be loaded, when that was last tried, and why."""
+
+    model: str
+    at: str
+    reason: str
+
+
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """What answers for a product: versions, since when and by whom, what it reads, its masterscale, its validation.
 
-    `gate_passed` is null where the version says nothing of a gate.
+    `gate_passed` is null where the version says nothing of a gate. `degraded` is true where the scorecard answers in
+    the place of its model: validation and AUC are then the scorecard's. `referral` and `canary` are null where there is
+    none; `unloadable` are versions that should answer and do not.
     """
 
     product: str
@@ -175,3 +204,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     auc_low: float
     auc_high: float
     currency: str
+    degraded: bool
+    referral: ReferralLine | None
+    canary: CanaryLine | None
+    unloadable: tuple[UnloadableLine, ...]

@@ -54,7 +54,7 @@ async def advise(call: Call) -> Advised:
 def _question(live: Live, request: DecideRequest, stored: Any) -> tuple[Scorer, Question]:
     with read_strictly():
         question = live.question(request, stored)
-    return scorer_of(live, request.product), question
+    return live.answering(scorer_of(live, request.product), question)
 
 
 def scorer_of(live: Live, product: str | None) -> Scorer:
@@ -142,17 +142,17 @@ async def _decided(call: Call, bodies: Sequence[msgspec.Raw | bytes]) -> list[_I
     await call.turnstile.turn()
     items = [_read(body) for body in bodies]
     stored = [await _stored_for(call.live, item) for item in items]
-    asked: dict[str, list[tuple[_Item, Question]]] = {}
+    asked: dict[str, tuple[Scorer, list[tuple[_Item, Question]]]] = {}
     for item, rows in zip(items, stored, strict=True):
         if item.request is None or item.refused is not None:
             continue
         try:
             scorer, question = _question(call.live, item.request, rows)
-            asked.setdefault(scorer.product.name, []).append((item, question))
+            asked.setdefault(scorer.bundle.version, (scorer, []))[1].append((item, question))
         except Refused as error:
             item.refused = error
-    for product, questions in asked.items():
-        _decide_slice(scorer_of(call.live, product), questions)
+    for scorer, questions in asked.values():
+        _decide_slice(scorer, questions)
     return items
 
 

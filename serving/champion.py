@@ -14,6 +14,7 @@ from serving.score import Scorer, make_scorer
 from training import bundle as bundles
 from training import depot
 from training.bundle import Bundle
+from training.fallback import SUFFIX
 from training.signature import trusted_in
 
 KIND = "promotion"
@@ -129,9 +130,10 @@ def rollback(ledger: Ledger, home: Path, product: Product, by: str, reason: str,
 
 
 def bundle_folder(home: Path, product: str, version: str) -> Path:
-    """Where a version of a product lies, brought from stores.bundles where the home does not have it. Raises
-    BundleError where that place cannot be read, or does not have it either.
+    """Where a version of a product lies (its scorecard lies in it), brought from stores.bundles where the home does not
+    have it. Raises BundleError where that place cannot be read, or does not have it either.
     """
+    version = version.removesuffix(SUFFIX)
     folder = home / "bundles" / product / version
     shared = "" if folder.exists() else load_settings(home).stores.bundles
     return depot.pull(shared, product, version, home) if shared else folder
@@ -139,15 +141,28 @@ def bundle_folder(home: Path, product: str, version: str) -> Path:
 
 def load_champion(ledger: Ledger, home: Path, product: str) -> Bundle:
     """The champion's bundle, loaded and checked. Raises Refusal without one, BundleError if it is not as promoted."""
+    return _as_promoted(require(ledger, product), home, product)
+
+
+def require(ledger: Ledger, product: str) -> Promotion:
+    """The promotion in force. Raises Refusal before the first."""
     promotion = current(ledger, product)
     if promotion is None:
         raise Refusal(f"{product} has no champion yet: creditloop models promote --product {product} VERSION")
-    return _as_promoted(promotion, home, product)
+    return promotion
 
 
 def champion_scorer(ledger: Ledger, home: Path, product: Product) -> Scorer:
     """The champion under the policy of `product`. Raises as `load_champion` does, ConfigError where they do not fit."""
     return make_scorer(load_champion(ledger, home, product.name), product)
+
+
+def challenger_scorer(home: Path, product: Product, version: str, digest: str) -> Scorer:
+    """A version beside the champion. Raises BundleError where it is not of the bytes of `digest`, its manifest's."""
+    bundle = bundles.load(bundle_folder(home, product.name, version), trusted_in(home))
+    if bundle.digest != digest:
+        raise BundleError(f"{bundle.folder}: not the bytes that were given a share of the traffic; do not use it")
+    return make_scorer(bundle, product)
 
 
 def _as_promoted(promotion: Promotion, home: Path, product: str) -> Bundle:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +29,8 @@ from features.commands import add_places, read_tables
 from serving import model_commands, record_commands
 from serving.identity import add_by, author
 from serving.model_commands import failed
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def add_training(commands: Any) -> None:
@@ -67,6 +71,7 @@ def add_serving(commands: Any) -> None:
         decisions, "replay", _decisions_replay, "decide again what was decided and compare every bit"
     )
     add_product(replayed, required=False)
+    replayed.add_argument("--since", type=day, metavar="DATE", help="those made on that day (UTC) or later")
     record_commands.add_keys(commands)
 
 
@@ -134,15 +139,19 @@ def _training_data(arguments: Arguments, settings: Settings) -> tuple[Product, M
 def _serve(arguments: Arguments) -> int:
     from serving import access, champion
     from serving.ledger import open_ledger
+    from serving.loading import Loading
 
     settings = read_settings(arguments)
     ledger = open_ledger(settings)
     products = tuple(arguments.product or [n for n in product_names(settings.home) if champion.current(ledger, n)])
     if not products:
         raise Refusal("no product has a champion; creditloop train, then creditloop models promote")
+    loading = Loading(settings)
     for name in products:
-        product = load_product(name, settings.home)
-        champion.champion_scorer(ledger, settings.home, product)
+        loading.first(ledger, load_product(name, settings.home), time.monotonic())
+        if (failed := loading.failed.get(name)) is not None:
+            print(f"creditloop: {name}: the scorecard answers in the place of {failed.version}: {failed.reason}",
+                  file=sys.stderr)  # fmt: skip
     ledger.close()
     if not any(who.may("score") for who in access.load_keys(settings.home).values()):
         raise InputError("no API key exists that may ask for decisions: creditloop keys create NAME --role score")
@@ -155,13 +164,19 @@ def _serve(arguments: Arguments) -> int:
 
 
 def _score(arguments: Arguments) -> int:
-    from serving import champion
+    from serving import champion, referral
     from serving.ledger import open_ledger
     from serving.score_book import score_book
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    scorer = champion.champion_scorer(open_ledger(settings), settings.home, product)
+    ledger = open_ledger(settings)
+    if (stands := referral.current(ledger, product.name)) is not None:
+        raise Refusal(
+            f"{product.name}: every decision is referred to a person since {stands.at}, by {stands.by} "
+            f"({stands.reason}); creditloop models resume ends that"
+        )
+    scorer = champion.champion_scorer(ledger, settings.home, product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     share, scheduler = settings.data.quarantine_share, arguments.scheduler
     done = score_book(scorer, arguments.data, as_of, arguments.out, share, scheduler)
@@ -181,7 +196,8 @@ def _decisions_replay(arguments: Arguments) -> int:
     from serving.replay import replay
 
     settings = read_settings(arguments)
-    replayed = list(replay(open_ledger(settings), settings.home, arguments.product))
+    since = None if arguments.since is None else _EPOCH + dt.timedelta(days=arguments.since)
+    replayed = list(replay(open_ledger(settings), settings.home, arguments.product, since))
     if arguments.product and not replayed:
         load_product(arguments.product, settings.home)  # no such product: say so
     unequal = [item for item in replayed if not item.equal]

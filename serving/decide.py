@@ -16,6 +16,7 @@ from features.records import RecordsError
 from serving import advice, knock_outs
 from serving.advice import Advised, Judged
 from serving.api import DecideRequest, DecisionAnswer
+from serving.circumstances import Circumstances, referred
 from serving.knock_outs import Applicant
 from serving.ledger import canonical
 from serving.policy import Grant, grant
@@ -31,6 +32,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     What may be left unsaid is then written nowhere: a question asked before it could be said keeps its digest.
     `rules` are those it is answered by: 1 looks for data that are stale or missing, 0 (older records) does not.
+    `circumstances` are those it is answered under, where there are any.
     """
 
     customer_id: str
@@ -42,13 +44,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     group_exposure: float | None = None
     advice: bool = False
     rules: int = 0
+    circumstances: Circumstances | None = None
 
     def digest(self) -> str:
         """SHA-256 of the question: the same question under one idempotency key gives the same answer.
 
-        `rules`, which we chose and the caller did not, are no part of what was asked.
+        `rules` and `circumstances`, which we chose and the caller did not, are no part of what was asked.
         """
-        return hashlib.sha256(canonical(msgspec.structs.replace(self, rules=0))).hexdigest()
+        return hashlib.sha256(canonical(msgspec.structs.replace(self, rules=0, circumstances=None))).hexdigest()
+
+    @property
+    def is_referred(self) -> bool:
+        """Whether it goes to a person, whatever the policy says."""
+        return self.circumstances is not None and self.circumstances.referral is not None
 
 
 def question_of(
@@ -129,6 +137,8 @@ def answered(
     grade, granted = _granted(scorer, question, scores, known, doubts)
     wanted = question.advice or scorer.product.policy.advice.always
     said = _advised(scorer, question, scores, known, doubts) if wanted else None
+    if question.is_referred:
+        granted = referred(granted)
     answer = DecisionAnswer(
         decision_id=decision_id,
         product=scorer.product.name,
@@ -153,7 +163,7 @@ def answered(
             question.language,
             scorer.grouping,
         ),
-        flags=granted.flags,
+        flags=(*granted.flags, *scorer.flags),
         model=scorer.bundle.version,
         policy=scorer.policy_digest,
         program=scorer.bundle.program.digest,
@@ -185,7 +195,8 @@ def _advised(scorer: Scorer, question: Question, scores: Scores, known: bool, do
         )
 
     features = scorer.bundle.program.features
-    return advice.advise(scorer.adviser, scorer.product, features, scores.values[0], judge, question.language)
+    adviser = None if question.is_referred else scorer.adviser  # no act of the customer's changes what a person decides
+    return advice.advise(adviser, scorer.product, features, scores.values[0], judge, question.language)
 
 
 def _granted(

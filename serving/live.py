@@ -13,19 +13,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from configs.errors import InputError
 from configs.settings import Settings, load_product
-from features.contracts import to_day
-from serving import access, champion, metrics
+from serving import access, canary, champion, metrics, referral
 from serving.api import DecideRequest, DecisionAnswer
-from serving.backoff import Backoff
 from serving.checkpoint import Checkpoints
 from serving.decide import Question, decide, ledger_body, question_of
 from serving.ledger import Entry, Record, canonical, open_ledger
+from serving.loading import Loading
 from serving.replay import Scorers
-from serving.score import Scorer
+from serving.score import DEGRADED, Scorer, warm
+from serving.standing import Standing
 from serving.stored import open_source
 from serving.writer import Writer
 
@@ -43,13 +42,15 @@ class Live:
             raise InputError("no API key exists that may ask for decisions: creditloop keys create NAME --role score")
         self.ledger = open_ledger(settings)
         self.writer = Writer(self.ledger, settings.serving.ledger_batch, metrics.committed)
-        self.scorers: dict[str, Scorer] = {name: self._scorer(name) for name in products}
+        self.loading = Loading(settings)
+        self.standing: dict[str, Standing] = {}
+        self.scorers: dict[str, Scorer] = {name: self._first(name) for name in products}
         self.sources = {name: open_source(self.scorers[name].product, settings) for name in products}
         self.past = Scorers(self.ledger, settings.home)
-        for scorer in self.scorers.values():
-            _warm(scorer)
+        for name, scorer in self.scorers.items():
+            warm(scorer)
             self._record_policy(scorer)
-        self._backoff = Backoff()
+            self._look(name)
         self._checkpoints = Checkpoints(self.ledger, settings) if settings.serving.anchor else None
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="champion-watcher", daemon=True)
@@ -59,6 +60,7 @@ class Live:
         """Record what waits and stop."""
         self._stop.set()
         self._watcher.join()
+        self.loading.close()
         self.writer.close()
         if self._checkpoints is not None:
             with _last_good_stays("the checkpoint"):
@@ -68,6 +70,12 @@ class Live:
     def _scorer(self, name: str) -> Scorer:
         home = self.settings.home
         return champion.champion_scorer(self.ledger, home, load_product(name, home))
+
+    def _first(self, name: str) -> Scorer:
+        scorer = self.loading.first(self.ledger, load_product(name, self.settings.home), time.monotonic())
+        if (failed := self.loading.failed.get(name)) is not None:
+            log.error("%s is answered by the scorecard of its champion: %s", name, failed.reason)
+        return scorer
 
     def _record_policy(self, scorer: Scorer) -> None:
         """The policy in force goes into the ledger once, so that a decision can be replayed after the file changed."""
@@ -81,30 +89,62 @@ class Live:
             with _last_good_stays("the API keys"):
                 self.keys = access.load_keys(self.settings.home)
             for name in list(self.scorers):
+                with _last_good_stays(f"who answers for {name}"):
+                    self._look(name)
                 with _last_good_stays(f"the champion of {name}"):
                     self._follow(name)
             if self._checkpoints is not None:
                 with _last_good_stays("the checkpoint"):
                     self._checkpoints.follow(time.monotonic(), utc_now())
 
+    def _look(self, name: str) -> None:
+        """What the ledger says of a product beside its champion: a kill switch, a canary."""
+        before = self.standing.get(name, Standing())
+        found = before.followed(referral.current(self.ledger, name), canary.current(self.ledger, name))
+        self.standing = {**self.standing, name: found}
+        if found.waits:
+            self._load_challenger(name, found)
+        elif found.canary is None:
+            self.loading.forget(canary_slot(name))
+        metrics.stands(name, found.referral is not None, found.share, DEGRADED in self.scorers[name].flags)
+
+    def _load_challenger(self, name: str, standing: Standing) -> None:
+        wanted, product = standing.canary, self.scorers[name].product
+        assert wanted is not None
+
+        def load() -> Scorer:
+            return champion.challenger_scorer(self.settings.home, product, wanted.version, wanted.digest)
+
+        slot, now = canary_slot(name), time.monotonic()
+        fresh = self.loading.fresh(slot, wanted.record_id, wanted.version, product, now, load)
+        if fresh is not None:
+            warm(fresh)
+            self.standing = {**self.standing, name: standing.joined_by(fresh)}
+            log.info("%s: %.1f %% of its customers are now decided by %s", name, 100 * wanted.share, wanted.version)
+
     def _follow(self, name: str) -> None:
         promotion = champion.current(self.ledger, name)
         if promotion is None or promotion.version == self.scorers[name].bundle.version:
+            self.loading.forget(name)
             if promotion is not None:
                 metrics.model_age(name, time.time() - dt.datetime.fromisoformat(promotion.at).timestamp())
             return
-        if not self._backoff.due(name, promotion.record_id, time.monotonic()):
-            return
-        try:
-            fresh = self._scorer(name)
-            _warm(fresh)
-            self._record_policy(fresh)
-        except Exception:
-            self._backoff.failed(name, promotion.record_id, time.monotonic())
-            raise
-        self._backoff.worked(name)
-        self.scorers = {**self.scorers, name: fresh}
-        log.info("%s is now answered by %s", name, promotion.version)
+
+        def load() -> Scorer:
+            loaded = self._scorer(name)
+            warm(loaded)
+            self._record_policy(loaded)
+            return loaded
+
+        product, now = load_product(name, self.settings.home), time.monotonic()
+        fresh = self.loading.fresh(name, promotion.record_id, promotion.version, product, now, load)
+        if fresh is not None:
+            self.scorers = {**self.scorers, name: fresh}
+            log.info("%s is now answered by %s", name, promotion.version)
+
+    def answering(self, scorer: Scorer, question: Question) -> tuple[Scorer, Question]:
+        """Who decides a question that was asked of `scorer`, and the question with the circumstances of that."""
+        return self.standing[scorer.product.name].answering(scorer, question)
 
     def scorer_for(self, product: str | None) -> Scorer | None:
         """The scorer of a product; of the only one where none is named."""
@@ -127,6 +167,11 @@ class Live:
         """
         answer, evidence = decide(scorer, question, new_id())
         return answer, self.writer.submit(entry_of(scorer, question, key, answer, evidence))
+
+
+def canary_slot(product: str) -> str:
+    """What the canary of a product is called while it is loaded."""
+    return f"canary of {product}"
 
 
 def new_id() -> str:
@@ -176,10 +221,3 @@ def _last_good_stays(what: str) -> Iterator[None]:
 def utc_now() -> str:
     """The moment a record is made, UTC, to the microsecond."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
-
-
-def _warm(scorer: Scorer) -> None:
-    """Run the whole path once, so that no first caller waits for a compiler."""
-    today = np.array([to_day(dt.date(2000, 1, 1))], np.int32)
-    scores = scorer.score({}, np.array(["warm"], object), today)
-    scorer.contributions(scores.values)

@@ -49,6 +49,21 @@ _AGE = Gauge(
     "creditloop_model_age_seconds", "Since the version that answers was made champion", ("product",),
     multiprocess_mode="livemax", registry=_REGISTRY,
 )  # fmt: skip
+_REFERRED = Gauge(
+    "creditloop_refer_all", "1 where everything is referred to a person", ("product",),
+    multiprocess_mode="livemax", registry=_REGISTRY,
+)  # fmt: skip
+_CANARY = Gauge(
+    "creditloop_canary_share", "Share of the customers whom a challenger decides about", ("product",),
+    multiprocess_mode="livemax", registry=_REGISTRY,
+)  # fmt: skip
+_DEGRADED = Gauge(
+    "creditloop_degraded", "1 where the scorecard answers in the place of its model", ("product",),
+    multiprocess_mode="livemax", registry=_REGISTRY,
+)  # fmt: skip
+_LOADS_FAILED = Counter(
+    "creditloop_loads_failed", "Model versions that could not be loaded, each time", ("product",), registry=_REGISTRY
+)
 
 
 @cache
@@ -106,6 +121,18 @@ def queue(inside: int, waiting: int) -> None:
 def model_age(product: str, seconds: float) -> None:
     """The age of the version that answers for a product."""
     _AGE.labels(product).set(seconds)
+
+
+def stands(product: str, referred: bool, canary_share: float, degraded: bool) -> None:
+    """What stands between a product's champion and its answers."""
+    _REFERRED.labels(product).set(referred)
+    _CANARY.labels(product).set(canary_share)
+    _DEGRADED.labels(product).set(degraded)
+
+
+def load_failed(product: str) -> None:
+    """A version that should answer for a product could not be loaded."""
+    _LOADS_FAILED.labels(product).inc()
 
 
 def exposition() -> bytes:

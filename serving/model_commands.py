@@ -1,4 +1,7 @@
-"""The subcommands of models: list, verify, promote, rollback, history, what-was-live; review_commands adds the rest."""
+"""The subcommands of models: list, verify, promote, rollback, history, what-was-live.
+
+Those before a promotion are in review_commands.py, those beside a champion in answering_commands.py.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 from configs.console import Arguments, add_command, add_group, add_product, read_settings, show
 from configs.errors import BundleError, InputError, Refusal, nearest
 from configs.settings import Settings, load_product, product_names
+from serving.answering_commands import add_answering
 from serving.identity import acting
 from serving.review_commands import add_decider, add_reviewing, read_version
 
@@ -34,6 +38,7 @@ def add_models(commands: Any) -> None:
     rollback = add_command(models, "rollback", _models_rollback, "make the former champion the champion again")
     add_product(rollback)
     add_decider(rollback)
+    add_answering(models)
     told = add_command(models, "history", _models_history, "every promotion and rollback of a product, in order")
     add_product(told)
     live = add_command(models, "what-was-live", _models_what_was_live, "which version was champion at a moment")

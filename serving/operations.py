@@ -10,6 +10,7 @@ from configs.errors import InputError
 from serving import champion, outcomes, problems, reads
 from serving.access import Caller, known_as
 from serving.api import (
+    CanaryLine,
     GradeLine,
     ModelCard,
     ModelLine,
@@ -17,17 +18,19 @@ from serving.api import (
     OutcomeRequest,
     OverrideAnswer,
     OverrideRequest,
+    ReferralLine,
     ReplayAnswer,
+    UnloadableLine,
 )
 from serving.asking import scorer_of
 from serving.call import Call
 from serving.ledger import Record
-from serving.live import Live, utc_now
+from serving.live import Live, canary_slot, utc_now
 from serving.override import KIND as OVERRIDE
 from serving.override import Override, authorise, entry_of, flagged
 from serving.problems import refused
 from serving.replay import replay_one
-from serving.score import Scorer
+from serving.score import DEGRADED, Scorer
 
 
 def _decision(live: Live, decision_id: str) -> Record:
@@ -127,7 +130,7 @@ async def show_model(call: Call) -> ModelCard:
 
 def _card(live: Live, scorer: Scorer) -> ModelCard:
     bundle, promotions = scorer.bundle, champion.history(live.ledger, scorer.product.name)
-    since = next(made for made in reversed(promotions) if made.version == bundle.version)
+    since = next(made for made in reversed(promotions) if made.digest == bundle.digest)
     auc = bundle.validation["auc"]
     return ModelCard(
         product=scorer.product.name,
@@ -146,4 +149,25 @@ def _card(live: Live, scorer: Scorer) -> ModelCard:
         auc_low=auc["low"],
         auc_high=auc["high"],
         currency=scorer.product.currency,
+        degraded=DEGRADED in scorer.flags,
+        **_beside(live, scorer.product.name),
     )
+
+
+def _beside(live: Live, name: str) -> dict[str, Any]:
+    stands = live.standing[name]
+    referral, canary = stands.referral, stands.canary
+    found = (live.loading.failed.get(slot) for slot in (name, canary_slot(name)))
+    return {
+        "referral": referral and ReferralLine(at=referral.at, by=referral.by, reason=referral.reason),
+        "canary": canary
+        and CanaryLine(
+            model=canary.version,
+            share=canary.share,
+            decides=stands.challenger is not None,
+            at=canary.at,
+            by=canary.by,
+            reason=canary.reason,
+        ),
+        "unloadable": tuple(UnloadableLine(model=x.version, at=x.at, reason=x.reason) for x in found if x is not None),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from configs.errors import ConfigError
 from configs.settings import Grade, Product
 from features import matrix
-from features.contracts import Columns, Table
+from features.contracts import Columns, Table, to_day
 from features.load import table_contract
 from features.records import columns_of_records, rows_type
 from serving import advice, doubts, knock_outs
@@ -22,10 +23,13 @@ from serving.reasons import Grouping, grouping_of
 from serving.shap import Explainer, make_explainer
 from serving.trees import NotCovered
 from training.bundle import Bundle
+from training.fallback import Fallback
 from training.interval import PDInterval, Uncertainty, uncertainty_from_json
+from training.scorecard import Scorecard
 
 log = logging.getLogger("creditloop.serving")
-Explanation = Literal["quadrature", "lightgbm"]
+Explanation = Literal["quadrature", "lightgbm", "scorecard"]
+DEGRADED = "degraded:model"  # the flag of what a scorecard answered in the place of its model
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ class Scorer:
     """A model version under a policy: what a request of this product may hold, and how it is scored.
 
     `policy_reads` says where the features that the policy looks at lie in a row. `explainer` is None where LightGBM
-    has to explain the model itself, many times slower; `adviser` then, too. `uncertainty` is None of a version made
-    before it was measured. `expected_tables` are those that practically every customer has, with the places of their
-    features, `grouping` which features are one reason.
+    has to explain the model itself, many times slower, and the scorecard where that answers; `adviser` is None then,
+    both times. `uncertainty` is None of a version made before it was measured. `expected_tables` are those that
+    practically every customer has, with the places of their features, `grouping` which features are one reason.
     """
 
     bundle: Bundle
@@ -56,7 +60,7 @@ class Scorer:
     grades: tuple[Grade, ...]
     policy_reads: dict[str, int]
     policy_digest: str
-    explainer: Explainer | None
+    explainer: Explainer | Scorecard | None
     adviser: Adviser | None
     uncertainty: Uncertainty | None
     expected_tables: dict[str, np.ndarray]
@@ -65,7 +69,14 @@ class Scorer:
     @property
     def explained_by(self) -> Explanation:
         """Whose contributions these are: the two agree, but not in every bit."""
+        if isinstance(self.explainer, Scorecard):
+            return "scorecard"
         return "lightgbm" if self.explainer is None else "quadrature"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What every answer says of the model itself; no reason to refer."""
+        return (DEGRADED,) if isinstance(self.bundle, Fallback) else ()
 
     def columns(self, records: Any, customer_id: str, as_of: int) -> dict[str, Columns]:
         """A request's records (of type `records`) as checked tables. Raises DataError."""
@@ -95,7 +106,8 @@ class Scorer:
         )
 
     def contributions(self, values: np.ndarray) -> np.ndarray:
-        """TreeSHAP contributions (rows, features + 1) to the raw score, the last column the average.
+        """TreeSHAP contributions (rows, features + 1) to the raw score, the last column the average; of a scorecard,
+        what its points say.
 
         One row has the bits it has among many.
         """
@@ -147,7 +159,8 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
     tables = {name: table_contract(name, product) for name in bundle.program.tables}
     fields: list[Any] = [(name, rows_type(table), None) for name, table in tables.items()]
     records = msgspec.defstruct("Records", fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
-    explainer, reference = _explainer(bundle), bundle.reference()
+    explainer = bundle.scorecard if isinstance(bundle, Fallback) else _explainer(bundle)
+    reference = bundle.reference()
     return Scorer(
         bundle=bundle,
         product=product,
@@ -157,11 +170,17 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
         policy_reads=knock_outs.places(product.policy, bundle.program.names),
         policy_digest=product.digest(),
         explainer=explainer,
-        adviser=None if explainer is None else make_adviser(bundle, product, explainer.trees, reference),
+        adviser=make_adviser(bundle, product, explainer.trees, reference) if isinstance(explainer, Explainer) else None,
         uncertainty=uncertainty_from_json(bundle.training.get("pd_interval")),
         grouping=grouping_of(bundle.program.features, bundle.training.get("reasons")),
         expected_tables=doubts.expected_tables(bundle.program.features, reference, product.policy.expected_tables),
     )
+
+
+def warm(scorer: Scorer) -> None:
+    """Run the whole path once, so that no first caller waits for a compiler."""
+    scores = scorer.score({}, np.array(["warm"], object), np.array([to_day(dt.date(2000, 1, 1))], np.int32))
+    scorer.contributions(scores.values)
 
 
 def _explainer(bundle: Bundle) -> Explainer | None:

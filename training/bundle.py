@@ -184,27 +184,28 @@ def load(folder: Path, trusted: Sequence[str]) -> Bundle:
     Signature and hashes are checked before LightGBM sees a byte: a damaged model text ends the process. Raises
     BundleError.
     """
-    manifest = _checked_manifest(folder, trusted)
-    described = json.loads((folder / "features.json").read_text(encoding="utf-8"))
-    program = _own_program(folder, described)
-    scaling = json.loads((folder / "scaling.json").read_text(encoding="utf-8"))
+    manifest = checked_manifest(folder, trusted)
     bundle = Bundle(
         version=folder.name,
         product=manifest["product"],
         folder=folder,
-        program=program,
+        program=own_program(folder),
         booster=lgb.Booster(model_file=str(folder / "model.txt")),
-        calibration=calibration_from_json(json.loads((folder / "calibration.json").read_text(encoding="utf-8"))),
-        scale=Scale(**{**scaling, "names": tuple(scaling["names"]), "pd_below": tuple(scaling["pd_below"])}),
-        validation=json.loads((folder / "validation.json").read_text(encoding="utf-8")),
-        training=json.loads((folder / "training.json").read_text(encoding="utf-8")),
+        calibration=calibration_from_json(read_json(folder / "calibration.json")),
+        scale=scale_in(folder),
+        validation=read_json(folder / "validation.json"),
+        training=read_json(folder / "training.json"),
         digest=file_digest(folder / MANIFEST),
     )
     _golden_rows_score_alike(bundle)
     return bundle
 
 
-def _checked_manifest(folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
+def checked_manifest(folder: Path, trusted: Sequence[str], but: Sequence[str] = ()) -> dict[str, Any]:
+    """The manifest in `folder`, once it is signed by one of `trusted` and every file but those of `but` matches it.
+
+    Raises BundleError.
+    """
     if not (folder / MANIFEST).is_file():
         raise BundleError(f"{folder}: no {MANIFEST}; this is not a model version")
     try:
@@ -218,13 +219,26 @@ def _checked_manifest(folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
     if folder.name != name:
         raise BundleError(f"{folder}: by its manifest this version is named {name}; do not use it")
     verify(folder, (folder / MANIFEST).read_bytes(), trusted)
-    for name in _FILES:
+    for name in (name for name in _FILES if name not in but):
         if not (folder / name).is_file() or file_digest(folder / name) != files.get(name):
             raise BundleError(f"{folder / name}: missing, or not the bytes its manifest names; do not use this version")
     return manifest
 
 
-def _own_program(folder: Path, described: Mapping[str, Any]) -> Program:
+def read_json(path: Path) -> Any:
+    """What a JSON file of a bundle holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def scale_in(folder: Path) -> Scale:
+    """The points and grades of a version."""
+    scaling = read_json(folder / "scaling.json")
+    return Scale(**{**scaling, "names": tuple(scaling["names"]), "pd_below": tuple(scaling["pd_below"])})
+
+
+def own_program(folder: Path) -> Program:
+    """The feature program of a version. Raises BundleError where this installation runs another."""
+    described = read_json(folder / "features.json")
     try:
         program = compile_program(features_named(described["features"]))
     except ConfigError as error:

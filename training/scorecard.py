@@ -9,7 +9,7 @@ risk than average.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -64,6 +64,11 @@ class Characteristic:
         """WOE of each value, (rows,)."""
         return np.array([one.woe for one in self.bins])[_places(values, self.cuts, self.codes)]
 
+    @property
+    def average_woe(self) -> float:
+        """The mean WOE of the training rows."""
+        return sum(one.rows * one.woe for one in self.bins) / sum(one.rows for one in self.bins)
+
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
@@ -84,6 +89,19 @@ class Scorecard:
         """PD, (rows,)."""
         return expit(self.log_odds(matrix))
 
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        """What each feature adds to the log-odds against the average training row, (rows, features + 1).
+
+        The last column is the log-odds of that average; a row's sum is its own log-odds.
+        """
+        found = np.zeros((len(matrix), matrix.shape[1] + 1))
+        found[:, -1] = self.intercept
+        for column, one in zip(self.columns, self.characteristics, strict=True):
+            average = one.coefficient * one.average_woe
+            found[:, column] = average - one.coefficient * one.woe(matrix[:, column])
+            found[:, -1] -= average
+        return found
+
     def table(self, scale: Scale) -> list[dict[str, Any]]:
         """Every attribute with its points; a customer's points are their sum over the characteristics.
 
@@ -100,6 +118,17 @@ class Scorecard:
     def to_json(self) -> dict[str, Any]:
         """Plain values: all that scoring needs."""
         return asdict(self)
+
+
+def scorecard_from_json(values: Mapping[str, Any]) -> Scorecard:
+    """A scorecard as `to_json` and JSON left it: the same bits."""
+    characteristics = tuple(map(_characteristic_from_json, values["characteristics"]))
+    return Scorecard(values["intercept"], tuple(values["columns"]), characteristics)
+
+
+def _characteristic_from_json(values: Mapping[str, Any]) -> Characteristic:
+    bins = tuple(Bin(**held) for held in values["bins"])
+    return Characteristic(**{**values, "cuts": tuple(values["cuts"]), "codes": tuple(values["codes"]), "bins": bins})
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from training import bundle as bundles
 from training import dataset, examine, explain, pipeline
 from training.bundle import Bundle
 from training.scaling import make_scale
+from training.scorecard import compare, make_scorecard
 from training.signature import public_key, signing_key
 from training.validate import validate
 
@@ -104,7 +105,11 @@ def bundle(
         predictions=examine.predictions(split.test, default_probability, None, ()),
         golden=split.test.matrix[:64],
         validation=validate(default_probability, split.test.defaulted, scale).to_json(),
-        training={"gate": {"passed": True, "checks": []}, **explain.certainty(split, model, settings)},
+        training={
+            "gate": {"passed": True, "checks": []},
+            "scorecard": compare(make_scorecard(split.train, 1), split.test, default_probability, scale).to_json(scale),
+            **explain.certainty(split, model, settings),
+        },
     )
     key = signing_key(settings.signing)
     return bundles.load(bundles.write(parts, home / "bundles" / NAME, "2026-01-01", key), (public_key(key),))
@@ -174,6 +179,35 @@ def bodies(portfolio: Portfolio, product: Product, as_of: dt.date) -> list[dict[
 def body(bodies: list[dict[str, Any]]) -> dict[str, Any]:
     """One request; a test may change its own copy."""
     return {**bodies[0], "records": {name: [dict(row) for row in rows] for name, rows in bodies[0]["records"].items()}}
+
+
+class Passed:
+    """A trial that is over at once."""
+
+    def passed(self, wait: bool = False) -> bool:
+        return True
+
+    def end(self) -> None:
+        pass
+
+
+@pytest.fixture
+def passed() -> type[Passed]:
+    """In the place of a trial, for tests of what follows one."""
+    return Passed
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], bool]:
+    """Waits for a fact, and gives up on a busy machine only after a minute."""
+
+    def waited(fact: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + 60
+        while not fact() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return fact()
+
+    return waited
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from configs.errors import InputError, Refusal
 from configs.settings import Settings, load_settings
-from serving import access, champion, live
+from serving import access, champion, live, loading
 from serving.api import DecideRequest, DecisionAnswer
 from serving.checkpoint import witnesses
 from serving.ledger import Ledger, Record
@@ -36,9 +36,10 @@ def settings(tmp_path: Path, furnish: Callable[[Path], Settings]) -> Settings:
 
 
 @pytest.fixture
-def house(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
-    """A service's state in this process, looking at the pointer often."""
+def house(settings: Settings, passed: type, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    """A service's state in this process, looking at the pointer often. What it loads is on trial in test_loading.py."""
     monkeypatch.setattr(live, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(loading, "trial", lambda *_: passed())
     made = Live(settings, (NAME,))
     yield made
     made.close()

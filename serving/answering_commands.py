@@ -1,0 +1,113 @@
+"""The subcommands of models about who answers beside the champion: refer, resume, canary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from configs.console import Arguments, add_command, add_product, read_settings, show
+from configs.errors import InputError
+from configs.settings import Product, Settings, load_product
+
+if TYPE_CHECKING:  # what a command does not need is not imported for --help
+    from serving.canary import Canary, Decided
+    from serving.ledger import Ledger
+
+AddDecider = Callable[..., None]
+
+
+def add_answering(models: Any, add_decider: AddDecider) -> None:
+    """Add refer, resume and canary; `add_decider` adds who decides and why, required or not."""
+    for word, on, does in (
+        ("refer", True, "refer everything to a person from now on: the model scores and decides nothing"),
+        ("resume", False, "let the model decide again"),
+    ):
+        said = add_command(models, word, _models_refer, f"{does}, on record; running services follow in seconds")
+        add_product(said)
+        add_decider(said)
+        said.set_defaults(on=on)
+    canary = add_command(
+        models, "canary", _models_canary, "let a version decide about a share of the customers, or show how it does"
+    )
+    add_product(canary)
+    canary.add_argument("version", nargs="?", help="as `models list` names it; left out: show the canary in force")
+    canary.add_argument("--share", type=float, metavar="SHARE", help="of the customers, between 0 and 1, such as 0.05")
+    canary.add_argument("--stop", action="store_true", help="give all customers back to the champion")
+    add_decider(canary, required=False)
+
+
+def _models_refer(arguments: Arguments) -> int:
+    from serving import referral
+    from serving.ledger import open_ledger
+    from serving.live import utc_now
+
+    settings = read_settings(arguments)
+    name = load_product(arguments.product, settings.home).name
+    ledger = open_ledger(settings)
+    made = referral.switch(ledger, name, arguments.on, arguments.by, arguments.reason, utc_now())
+    told = "every decision is referred to a person" if made.on else "its model decides"
+    show(arguments, asdict(made), f"{name}: from now on {told}")
+    return 0
+
+
+def _models_canary(arguments: Arguments) -> int:
+    from serving.ledger import open_ledger
+
+    if arguments.version is None and arguments.share is not None:
+        raise InputError("--share goes with a VERSION")
+    if arguments.version is not None and (arguments.share is None) != arguments.stop:
+        raise InputError("VERSION goes with --share SHARE; --stop and a bare `models canary` go without")
+    settings = read_settings(arguments)
+    product = load_product(arguments.product, settings.home)
+    ledger = open_ledger(settings)
+    if arguments.version is None and not arguments.stop:
+        return _shown(arguments, ledger, product.name)
+    if not arguments.by or not arguments.reason:
+        raise InputError("--by NAME and --reason REASON: a change of who answers is on record with both")
+    made = _stopped(arguments, ledger, product) if arguments.stop else _started(arguments, settings, ledger, product)
+    told = f"{made.version} decides about {made.share:.1%} of the customers of {product.name}"
+    show(arguments, asdict(made), f"{told}; running services follow once they have tried it" if made.share else told)
+    return 0
+
+
+def _stopped(arguments: Arguments, ledger: Ledger, product: Product) -> Canary:
+    from serving import canary
+    from serving.live import utc_now
+
+    return canary.stop(ledger, product.name, arguments.by, arguments.reason, utc_now())
+
+
+def _started(arguments: Arguments, settings: Settings, ledger: Ledger, product: Product) -> Canary:
+    from serving import approval, canary, champion
+    from serving.live import utc_now
+    from serving.model_commands import version_of
+
+    bundle = version_of(settings, product, arguments.version)
+    approval.require(ledger, bundle, product.digest(), settings.governance.approvals, arguments.by)
+    tables = set(champion.load_champion(ledger, settings.home, product.name).program.tables)
+    words = (arguments.by, arguments.reason, utc_now())
+    return canary.start(ledger, bundle, tables, arguments.share, *words)
+
+
+def _shown(arguments: Arguments, ledger: Ledger, product: str) -> int:
+    from serving import canary
+
+    found = canary.current(ledger, product)
+    if found is None:
+        show(arguments, {"canary": None}, f"{product} has no canary: its champion decides about everybody")
+        return 0
+    arms = canary.decided(ledger, product, found)
+    lines = [f"{found.version} decides about {found.share:.1%} of the customers since {found.at}, by {found.by}"]
+    lines += [f"  {name:<10} {_told(arm)}" for name, arm in zip(("challenger", "champion"), arms, strict=True)]
+    values = {"canary": asdict(found), "challenger": asdict(arms[0]), "champion": asdict(arms[1])}
+    show(arguments, values, "\n".join(lines))
+    return 0
+
+
+def _told(arm: Decided) -> str:
+    if not arm.decisions:
+        return "has decided nothing"
+    approved, referred = arm.approve / arm.decisions, arm.refer / arm.decisions
+    money = f"mean PD {arm.mean_default_probability:.2%}; limits {arm.limits:,.0f}"
+    return f"{arm.decisions:>7,} decisions: {approved:.1%} approved, {referred:.1%} referred; {money}"
