@@ -72,11 +72,12 @@ def main() -> int:
     signal.setitimer(signal.ITIMER_REAL, asked["seconds"])
     with suppress(OSError):  # Linux: where memory runs out, this process goes first
         Path("/proc/self/oom_score_adj").write_text("1000")
-    from serving.score import make_scorer, warm
     from training import bundle as bundles
 
     try:
         bundle = bundles.load(Path(asked["folder"]), asked["trusted"])
+        from serving.score import make_scorer, warm  # a second of imports that a refusal does not need
+
         warm(make_scorer(bundle, Product.model_validate_json(asked["product"])))
     except CreditloopError as error:
         print(error, file=sys.stderr)
