@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from configs.console import Arguments, add_command, add_product, read_settings, show
 from configs.errors import InputError
-from configs.settings import Product, Settings, load_product
+from configs.settings import Settings, load_product
+from serving.identity import acting, add_by
+from serving.review_commands import add_decider, read_version
 
 if TYPE_CHECKING:  # what a command does not need is not imported for --help
     from serving.canary import Canary, Decided
     from serving.ledger import Ledger
 
-AddDecider = Callable[..., None]
 
-
-def add_answering(models: Any, add_decider: AddDecider) -> None:
-    """Add refer, resume and canary; `add_decider` adds who decides and why, required or not."""
+def add_answering(models: Any) -> None:
+    """Add the subcommands to models."""
     for word, on, does in (
         ("refer", True, "refer everything to a person from now on: the model scores and decides nothing"),
         ("resume", False, "let the model decide again"),
@@ -34,7 +33,8 @@ def add_answering(models: Any, add_decider: AddDecider) -> None:
     canary.add_argument("version", nargs="?", help="as `models list` names it; left out: show the canary in force")
     canary.add_argument("--share", type=float, metavar="SHARE", help="of the customers, between 0 and 1, such as 0.05")
     canary.add_argument("--stop", action="store_true", help="give all customers back to the champion")
-    add_decider(canary, required=False)
+    add_by(canary)
+    canary.add_argument("--reason", help="why")
 
 
 def _models_refer(arguments: Arguments) -> int:
@@ -43,16 +43,18 @@ def _models_refer(arguments: Arguments) -> int:
     from serving.live import utc_now
 
     settings = read_settings(arguments)
+    by = acting(arguments, settings, "refer").name
     name = load_product(arguments.product, settings.home).name
-    ledger = open_ledger(settings)
-    made = referral.switch(ledger, name, arguments.on, arguments.by, arguments.reason, utc_now())
+    made = referral.switch(open_ledger(settings), name, arguments.on, by, arguments.reason, utc_now())
     told = "every decision is referred to a person" if made.on else "its model decides"
     show(arguments, asdict(made), f"{name}: from now on {told}")
     return 0
 
 
 def _models_canary(arguments: Arguments) -> int:
+    from serving import canary
     from serving.ledger import open_ledger
+    from serving.live import utc_now
 
     if arguments.version is None and arguments.share is not None:
         raise InputError("--share goes with a VERSION")
@@ -63,31 +65,27 @@ def _models_canary(arguments: Arguments) -> int:
     ledger = open_ledger(settings)
     if arguments.version is None and not arguments.stop:
         return _shown(arguments, ledger, product.name)
-    if not arguments.by or not arguments.reason:
-        raise InputError("--by NAME and --reason REASON: a change of who answers is on record with both")
-    made = _stopped(arguments, ledger, product) if arguments.stop else _started(arguments, settings, ledger, product)
+    if not arguments.reason:
+        raise InputError("--reason REASON: a change of who answers is on record with it")
+    by = acting(arguments, settings, "promote" if arguments.version else "refer").name
+    if arguments.stop:
+        made = canary.stop(ledger, product.name, by, arguments.reason, utc_now())
+    else:
+        made = _started(arguments, settings, ledger, by)
     told = f"{made.version} decides about {made.share:.1%} of the customers of {product.name}"
     show(arguments, asdict(made), f"{told}; running services follow once they have tried it" if made.share else told)
     return 0
 
 
-def _stopped(arguments: Arguments, ledger: Ledger, product: Product) -> Canary:
-    from serving import canary
+def _started(arguments: Arguments, settings: Settings, ledger: Ledger, by: str) -> Canary:
+    from serving import canary, champion, promoting
     from serving.live import utc_now
 
-    return canary.stop(ledger, product.name, arguments.by, arguments.reason, utc_now())
-
-
-def _started(arguments: Arguments, settings: Settings, ledger: Ledger, product: Product) -> Canary:
-    from serving import approval, canary, champion
-    from serving.live import utc_now
-    from serving.model_commands import version_of
-
-    bundle = version_of(settings, product, arguments.version)
-    approval.require(ledger, bundle, product.digest(), settings.governance.approvals, arguments.by)
+    bundle, product = read_version(settings, arguments.product, arguments.version)
+    at = utc_now()
+    waived = promoting.require(ledger, settings, bundle, product, by, at)
     tables = set(champion.load_champion(ledger, settings.home, product.name).program.tables)
-    words = (arguments.by, arguments.reason, utc_now())
-    return canary.start(ledger, bundle, tables, arguments.share, *words)
+    return canary.start(ledger, bundle, tables, arguments.share, by, f"{arguments.reason}{waived}", at)
 
 
 def _shown(arguments: Arguments, ledger: Ledger, product: str) -> int:

@@ -68,16 +68,15 @@ def current(ledger: Ledger, product: str) -> Canary | None:
 def start(ledger: Ledger, bundle: Bundle, tables: set[str], share: float, by: str, reason: str, at: str) -> Canary:
     """Give `bundle` a share of its product's traffic, on record; `tables` are those that the champion reads.
 
-    Raises InputError for a share that is none, without a name or a reason, and Refusal where there is no champion
-    beside it, the gate said no, or it reads other tables: the same request must do for both.
+    Whether it may decide about anybody is for promoting.require to say. Raises InputError for a share that is none,
+    without a name or a reason, and Refusal where there is no champion beside it, or it reads other tables: the same
+    request must do for both.
     """
     if not 0 < share < 1:
         raise InputError(f"--share {share:g}: expected a share between 0 and 1, such as 0.05")
     promotion = champion.current(ledger, bundle.product)
     if promotion is None or promotion.version == bundle.version:
         raise Refusal(f"{bundle.version} would stand beside no other champion of {bundle.product}")
-    if not bundle.training["gate"]["passed"]:
-        raise Refusal(f"{bundle.version} did not pass the gate: it decides about nobody")
     if other := set(bundle.program.tables) ^ tables:
         raise Refusal(f"{bundle.version} and the champion do not read the same tables: {', '.join(sorted(other))}")
     return _put(ledger, bundle.product, bundle.version, bundle.digest, share, promotion.record_id, by, reason, at)

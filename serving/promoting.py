@@ -24,20 +24,37 @@ def promote(
 ) -> Promotion:
     """Make `bundle` the champion by the word of `by`.
 
-    Raises Refusal that names what stands in the way: an open finding, a gate that was not passed and not waived, a
-    rejection or too few approvals, a pointer that moved meanwhile.
+    Raises Refusal that names what stands in the way: what `require` refuses, or a pointer that moved meanwhile.
     """
     if not by.strip() or not reason.strip():
         raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
-    rules, on = settings.governance, dt.date.fromisoformat(at[:10])
     expected = champion.current(ledger, product.name)
+    waived = require(ledger, settings, bundle, product, by, at, despite_gate)
+    return champion.promote(ledger, bundle, expected, by, f"{reason}{waived}", at)
+
+
+def require(
+    ledger: Ledger,
+    settings: Settings,
+    bundle: Bundle,
+    product: Product,
+    by: str,
+    at: str,
+    despite_gate: str | None = None,
+) -> str:
+    """Raise Refusal unless `bundle` may decide about customers by the word of `by`: for an open finding, a gate that
+    was not passed and not waived, a rejection or too few approvals.
+
+    Returns what belongs to the reason on record: why it may although the gate said no, empty where it did not.
+    """
+    rules, on, waived = settings.governance, dt.date.fromisoformat(at[:10]), ""
     finding.require_none(ledger, bundle, rules.blocking_severity, on)
     if not bundle.training["gate"]["passed"]:
         # Where one pair of eyes is enough, so is one person's word against the gate.
         if rules.approvals == 0 and despite_gate is not None:
-            reason = f"{reason}; despite the gate: {despite_gate}"
+            waived = f"; despite the gate: {despite_gate}"
         else:
             given = waiver.require(ledger, bundle, product.digest(), by, on)
-            reason = f"{reason}; gate waived until {given.until} by {given.by}: {given.reason}"
+            waived = f"; gate waived until {given.until} by {given.by}: {given.reason}"
     approval.require(ledger, bundle, product.digest(), rules.approvals, by, must_know_author=rules.identity == "keys")
-    return champion.promote(ledger, bundle, expected, by, reason, at)
+    return waived

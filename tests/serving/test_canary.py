@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +67,6 @@ def test_who_stands_beside_nobody_is_refused(ledger: Ledger, bundle: Bundle) -> 
     promote(ledger, bundle)
     with pytest.raises(Refusal, match="beside no other champion"):
         start(ledger, bundle)
-
-
-def test_whom_the_gate_refused_decides_about_nobody(ledger: Ledger, bundle: Bundle, successor: Bundle) -> None:
-    promote(ledger, bundle)
-    with pytest.raises(Refusal, match="did not pass the gate"):
-        start(ledger, replace(successor, training={"gate": {"passed": False}}))
 
 
 def test_one_that_reads_other_tables_is_refused(ledger: Ledger, bundle: Bundle, successor: Bundle) -> None:

@@ -159,6 +159,7 @@ def test_the_model_that_answers_is_told_with_its_masterscale(running: Any, score
     assert (card["product"], card["promoted_by"]) == (NAME, "tests")
     assert [grade["name"] for grade in card["grades"]] == [grade.name for grade in scorer.grades]
     assert card["features"] == list(scorer.bundle.program.names)
+    assert (card["degraded"], card["referral"], card["canary"], card["unloadable"]) == (False, None, None, [])
     assert card == running.clients["read"].get("/v1/model", params={"product": NAME}).json()
 
 
