@@ -275,7 +275,7 @@ def _repeats(table: Table, columns: Columns) -> list[Breach]:
 
 
 def all_different(parts: Sequence[np.ndarray], likely: np.ndarray) -> bool:
-    """Cheap proofs that no two rows agree in all `parts`: the first and the `likely` rise, or few are compared whole."""
+    """Cheap proofs that no two rows agree in all `parts`: the first and the `likely` rise, or few are compared."""
     if kernel.rises(parts[0], likely):
         return True
     rows = len(parts[0])

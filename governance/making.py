@@ -59,9 +59,7 @@ def training_record(facts: Facts) -> Artefact:
         fields,
         (
             table("Settings of the tuner", "bundle: training.json, run", ("setting", "value"), settings.items()),
-            table(
-                "Parameters chosen", "bundle: training.json", ("parameter", "value"), chosen.items()
-            ),
+            table("Parameters chosen", "bundle: training.json", ("parameter", "value"), chosen.items()),
             listed("Calibrations tried", "bundle: training.json", calibration.get("candidates")),
             table("Libraries of the run", "bundle: training.json, run", ("library", "version"), then.items()),
             table("Of these, another version now", "installed distributions", ("library", "then", "now"), moved),

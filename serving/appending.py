@@ -1,6 +1,6 @@
 """What an append asks of the database, in statements made once.
 
-SQLite lies in this process: there the statements run on the driver's own cursor, since SQLAlchemy's way to it costs many
+SQLite lies in this process: there the statements run on the driver's own cursor, since SQLAlchemy's way costs many
 times what the database does. Over a network its way costs nothing beside the round trip, and it sends few statements.
 Every function runs within the caller's transaction.
 """

@@ -223,8 +223,8 @@ class Ledger:
                 self._trust_again(connection)
                 with connection.begin():
                     yield connection
-            except (CreditloopError, sa.exc.IntegrityError, sqlite3.IntegrityError):  # an answer of a sound database; nothing was written
-                raise
+            except (CreditloopError, sa.exc.IntegrityError, sqlite3.IntegrityError):
+                raise  # an answer of a sound database; nothing was written
             except BaseException:
                 self._distrust(connection)
                 raise

@@ -93,7 +93,8 @@ class Scorer:
 
     def scored(self, values: np.ndarray) -> Scores:
         """PD, points and grade of rows of the matrix (rows, features)."""
-        raw_score = self.bundle.raw_score(values) if self.explainer is None else self.explainer.raw_scores(values)
+        by = self.explainer
+        raw_score = by.raw_scores(values) if isinstance(by, Explainer) else self.bundle.raw_score(values)
         log_odds = self.bundle.calibration.log_odds(raw_score)
         default_probability = self.bundle.calibration.default_probability(raw_score)
         scale = self.bundle.scale
