@@ -108,7 +108,7 @@ def bundle(
         training={
             "gate": {"passed": True, "checks": []},
             "scorecard": compare(make_scorecard(split.train, 1), split.test, default_probability, scale).to_json(scale),
-            **explain.certainty(split, model, settings),
+            **explain.certainty(split, model, scale, settings),
         },
     )
     key = signing_key(settings.signing)
