@@ -85,8 +85,8 @@ def _asked(record: Record, scorer_of: ScorerOf) -> tuple[tuple[str, ...], Scorer
     model, policy = body["answer"]["model"], body["answer"]["policy"]
     explained_by = body["evidence"].get("explained_by", "lightgbm")
     scorer = scorer_of(model, policy)
-    if explained_by == "lightgbm":
-        scorer = replace(scorer, explainer=None)
+    if explained_by == "lightgbm":  # for want of our own trees, which the adviser reads too
+        scorer = replace(scorer, explainer=None, adviser=None)
     return (model, policy, explained_by), scorer, msgspec.convert(body["question"], Question)
 
 
