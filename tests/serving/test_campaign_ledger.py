@@ -193,8 +193,8 @@ def test_every_tampered_log_is_found_and_the_place_is_named(
     wanted = trials(100_000)
     while sum(tried.values()) < wanted:
         damaged, first, anew = tampered(rng, rows)
-        if damaged == rows:
-            continue  # two equal rows changed places, or a cell became what it was
+        if damaged[:LENGTH] == rows:
+            continue  # nothing that a checkpoint vouches for was changed: what comes after it is an append
         with pytest.raises(Breach) as found:
             check(damaged, checkpoints)
         told = str(found.value)

@@ -48,8 +48,9 @@ from serving import service
 if os.fork():
     time.sleep(60)
 else:
+    supervisor = os.getppid()
     print("up", flush=True)
-    service.end_with(os.getppid())
+    service.end_with(supervisor)
     time.sleep(60)
 """
 
