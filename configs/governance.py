@@ -21,6 +21,7 @@ class Governance(Frozen):
     approvals: Annotated[int, Field(ge=0)]
     blocking_severity: Severity
     waiver_days: Count
+    overlay_days: Count
     review_months: Count
     review_days: Count
     escalate_to: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]

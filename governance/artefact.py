@@ -84,15 +84,22 @@ def table(caption: str, source: str, columns: tuple[str, ...], rows: Iterable[tu
 
 
 def listed(caption: str, source: str, found: Iterable[Mapping[str, Any]] | None) -> Table:
-    """A table of records as they are: a column for each key that any of them has a plain value or an interval of."""
-    rows = list(found or ())
-    flat = [{key: _cell(value) for key, value in row.items()} for row in rows]
+    """A table of records as they are: a column for each key that any of them has a plain value or an interval of.
+
+    JSON sorts keys, people do not: what a row is about stands first, words about it last.
+    """
+    flat = [{key: _cell(value) for key, value in row.items()} for row in found or ()]
     names = list(dict.fromkeys(name for row in flat for name, value in row.items() if value is not _NESTED))
-    columns = tuple(name for name in names if all(row.get(name) is not _NESTED for row in flat))
+    plain = [name for name in names if all(row.get(name) is not _NESTED for row in flat)]
+    middle = [name for name in plain if name not in (*_FIRST, *_LAST)]
+    columns = tuple([name for name in _FIRST if name in plain] + middle + [name for name in _LAST if name in plain])
     return Table(caption, source, columns, tuple(tuple(row.get(name) for name in columns) for row in flat))
 
 
 _NESTED: Any = object()
+_ABOUT = "id part attribute check subject name grade feature segment slice holds month kind group severity state"
+_FIRST = (*_ABOUT.split(), "passed", "light", "rows", "customers", "defaults", "value", "auc")
+_LAST = ("p", "amber", "red", "wanted", "measured", "bound", "told", "text", "source", "basis")
 
 
 def _cell(value: Any) -> Any:

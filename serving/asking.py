@@ -54,7 +54,8 @@ async def advise(call: Call) -> Advised:
 def _question(live: Live, request: DecideRequest, stored: Any) -> tuple[Scorer, Question]:
     with read_strictly():
         question = live.question(request, stored)
-    return live.answering(scorer_of(live, request.product), question)
+    scorer, question = live.answering(scorer_of(live, request.product), question)
+    return scorer, live.adjusted(scorer, question)
 
 
 def scorer_of(live: Live, product: str | None) -> Scorer:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from configs.errors import BundleError, InputError, Refusal
 from configs.settings import Product, load_settings
+from serving import overlay
 from serving.ledger import Entry, Ledger, Record, canonical
 from serving.score import Scorer, make_scorer
 from training import bundle as bundles
@@ -95,7 +96,7 @@ def promote(
     undoes: str | None = None,
 ) -> Promotion:
     """Make `bundle` the champion, provided `expected` still is what the pointer says. Raises Refusal if it moved
-    or the version was retired, InputError without a name or a reason.
+    the version was retired or does not fit an overlay in force, InputError without a name or a reason.
 
     The record binds the digest of the manifest: a version whose bytes change later is not what was promoted.
     """
@@ -103,6 +104,8 @@ def promote(
         raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
     if (retired := ledger.by_key(retirement_id(bundle.version))) is not None:
         raise Refusal(f"{bundle.version} was retired by {retired.body()['by']}: {retired.body()['told']}")
+    on = dt.date.fromisoformat(at[:10])
+    overlay.require_fits(ledger, bundle.product, bundle.version, lambda: bundle.program.names, on)
     previous = expected.version if expected else None
     body = {
         "version": bundle.version,

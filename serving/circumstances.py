@@ -1,4 +1,5 @@
-"""What a decision was made under besides model and policy: who had it referred, which share of the traffic it fell in.
+"""What a decision was made under besides model and policy: who had it referred, which share of the traffic it fell in,
+which adjustments were in force.
 
 It stands in the question on record, so that a replay is made under the same.
 """
@@ -9,6 +10,7 @@ from dataclasses import replace
 
 import msgspec
 
+from serving.overlay import Overlay
 from serving.policy import Grant
 
 REFER_ALL = "refer_all"  # the flag, and the code of what bound the limit
@@ -24,10 +26,13 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`referral` is the ledger's record by which everything goes to a person, `canary` where the customer stood."""
+    """`referral` is the ledger's record by which everything goes to a person, `canary` where the customer stood,
+    `overlays` the adjustments of the PD that were in force.
+    """
 
     referral: str | None = None
     canary: Arm | None = None
+    overlays: tuple[Overlay, ...] = ()
 
 
 def referred(granted: Grant) -> Grant:

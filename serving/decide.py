@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,12 +14,13 @@ import numpy as np
 from configs.settings import Grade
 from features.contracts import Columns, to_day
 from features.records import RecordsError
-from serving import advice, knock_outs
+from serving import advice, knock_outs, overlay
 from serving.advice import Advised, Judged
 from serving.api import DecideRequest, DecisionAnswer
 from serving.circumstances import Circumstances, referred
 from serving.knock_outs import Applicant
 from serving.ledger import canonical
+from serving.overlay import Overlay
 from serving.policy import Grant, grant
 from serving.problems import located
 from serving.reasons import Language, principal_reasons
@@ -57,6 +59,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_referred(self) -> bool:
         """Whether it goes to a person, whatever the policy says."""
         return self.circumstances is not None and self.circumstances.referral is not None
+
+    @property
+    def overlays(self) -> tuple[Overlay, ...]:
+        """The adjustments of its PD that are in force."""
+        return () if self.circumstances is None else self.circumstances.overlays
 
 
 def question_of(
@@ -134,6 +141,7 @@ def answered(
     doubts: tuple[str, ...],
 ) -> tuple[DecisionAnswer, dict[str, Any]]:
     """What `decide` gives, from the customer's one row of `scores`, its contributions (features + 1,) and `doubts`."""
+    scores, of_model = _adjusted(scorer, question, scores), scores
     grade, granted = _granted(scorer, question, scores, known, doubts)
     wanted = question.advice or scorer.product.policy.advice.always
     said = _advised(scorer, question, scores, known, doubts) if wanted else None
@@ -163,7 +171,7 @@ def answered(
             question.language,
             scorer.grouping,
         ),
-        flags=(*granted.flags, *scorer.flags),
+        flags=(*granted.flags, *scorer.flags, *((overlay.FLAG,) if question.overlays else ())),
         model=scorer.bundle.version,
         policy=scorer.policy_digest,
         program=scorer.bundle.program.digest,
@@ -175,6 +183,8 @@ def answered(
         "raw_score": float(scores.raw_score[0]),
         "contributions": contributions.tolist(),
     }
+    if question.overlays:
+        evidence["model_default_probability"] = float(of_model.default_probability[0])
     if scorer.explained_by != "lightgbm":  # records made before there was a choice do not name it
         evidence["explained_by"] = scorer.explained_by
     if said is not None:
@@ -184,7 +194,7 @@ def answered(
 
 def _advised(scorer: Scorer, question: Question, scores: Scores, known: bool, doubts: tuple[str, ...]) -> Advised:
     def judge(row: np.ndarray) -> Judged:
-        then = scorer.scored(row[None])
+        then = _adjusted(scorer, question, scorer.scored(row[None]))
         grade, granted = _granted(scorer, question, then, known, doubts)
         return Judged(
             default_probability=float(then.default_probability[0]),
@@ -197,6 +207,15 @@ def _advised(scorer: Scorer, question: Question, scores: Scores, known: bool, do
     features = scorer.bundle.program.features
     adviser = None if question.is_referred else scorer.adviser  # no act of the customer's changes what a person decides
     return advice.advise(adviser, scorer.product, features, scores.values[0], judge, question.language)
+
+
+def _adjusted(scorer: Scorer, question: Question, scores: Scores) -> Scores:
+    """With the PDs and grades that the overlays in force make of the model's."""
+    if not question.overlays:
+        return scores
+    names = scorer.bundle.program.names
+    adjusted = overlay.apply(question.overlays, names, scores.values, scores.default_probability)
+    return replace(scores, default_probability=adjusted, grade=scorer.bundle.scale.grade_index(adjusted))
 
 
 def _granted(

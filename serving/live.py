@@ -16,8 +16,9 @@ import msgspec
 
 from configs.errors import InputError
 from configs.settings import Settings, load_product
-from serving import access, canary, champion, metrics, referral
+from serving import access, canary, champion, metrics, overlay, referral
 from serving.api import DecideRequest, DecisionAnswer
+from serving.circumstances import Circumstances
 from serving.checkpoint import Checkpoints
 from serving.decide import Question, decide, ledger_body, question_of
 from serving.ledger import Entry, Record, canonical, open_ledger
@@ -46,6 +47,7 @@ class Live:
         self.standing: dict[str, Standing] = {}
         self.scorers: dict[str, Scorer] = {name: self._first(name) for name in products}
         self.sources = {name: open_source(self.scorers[name].product, settings) for name in products}
+        self.overlays = {name: overlay.overlays(self.ledger, name) for name in self.scorers}
         self.past = Scorers(self.ledger, settings.home)
         for name, scorer in self.scorers.items():
             warm(scorer)
@@ -91,6 +93,8 @@ class Live:
             for name in list(self.scorers):
                 with _last_good_stays(f"who answers for {name}"):
                     self._look(name)
+                with _last_good_stays(f"the overlays of {name}"):
+                    self.overlays = {**self.overlays, name: overlay.overlays(self.ledger, name)}
                 with _last_good_stays(f"the champion of {name}"):
                     self._follow(name)
             if self._checkpoints is not None:
@@ -159,6 +163,17 @@ class Live:
         """
         serving = self.settings.serving
         return question_of(request, dt.datetime.now(dt.UTC).date(), serving.language, serving.reasons, stored)
+
+    def adjusted(self, scorer: Scorer, question: Question) -> Question:
+        """The question with the overlays that are in force today."""
+        found = self.overlays.get(scorer.product.name)
+        if not found:
+            return question
+        in_force = overlay.standing(found, dt.datetime.now(dt.UTC).date())
+        if not in_force:
+            return question
+        under = msgspec.structs.replace(question.circumstances or Circumstances(), overlays=in_force)
+        return msgspec.structs.replace(question, circumstances=under)
 
     def ask(self, scorer: Scorer, question: Question, key: str | None) -> tuple[DecisionAnswer, Future[Record]]:
         """Decide and queue the record; the answer may be given once the future holds it. Raises RecordsError.

@@ -1,15 +1,15 @@
 """Adjustments of PDs by persons, for a time: on record by name, with a reason and an end, applied before the grade.
 
-A shift moves the log-odds of default; a floor is the least a PD can be. A segment is a bound on one feature. What was
-applied stands in each decision's evidence with its terms, and a replay applies these.
+A shift moves the log-odds of default; a floor is the least a PD can be. A segment is a bound on one feature. What is
+applied stands with its terms in the question on record, so a replay applies it too. Points stay the model's own.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -18,12 +18,13 @@ from configs.errors import InputError, Refusal, nearest
 from serving.ledger import Entry, Ledger, canonical
 
 KIND, ENDED = "overlay", "overlay_ended"
+FLAG = "overlay"  # of an answer made under one
 Effect = Literal["shift", "floor"]
 Operator = Literal["<", ">="]
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
 
 
-class Overlay(msgspec.Struct, frozen=True, kw_only=True):
+class Overlay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One adjustment: its effect and size, the segment it is for (`feature` None: everybody), who, why, until when."""
 
     id: str
@@ -49,7 +50,8 @@ def record(ledger: Ledger, product: str, features: Sequence[str], overlay: Overl
     if not today <= until <= today + dt.timedelta(longest):
         raise InputError(f"--until {until}: an overlay ends between today and {longest} days from now")
     _check_terms(overlay, features)
-    body = canonical({key: value for key, value in _terms(overlay).items() if key != "id"})
+    terms = msgspec.structs.asdict(overlay)
+    body = canonical({key: value for key, value in terms.items() if key not in ("id", "ended_by")})
     identity = f"overlay-{hashlib.sha256(product.encode() + body).hexdigest()[:16]}"
     ledger.append([Entry(identity, KIND, product, product, at, body, identity)])
     return msgspec.structs.replace(overlay, id=identity)
@@ -121,15 +123,9 @@ def _moved(one: Overlay, default_probability: np.ndarray) -> np.ndarray:
     return 1 / (1 + (1 - inner) / inner * np.exp(-one.size))
 
 
-def evidence(found: Sequence[Overlay], default_probability: float) -> dict[str, Any]:
-    """What a decision keeps of the overlays it was made under, and the PD as the model has it."""
-    return {"overlays": [_terms(one) for one in found], "model_default_probability": default_probability}
-
-
-def of_evidence(kept: Any) -> tuple[Overlay, ...]:
-    """The overlays that a decision was made under, as its evidence has them."""
-    return tuple(msgspec.convert({**one, "ended_by": None}, Overlay) for one in kept.get("overlays", ()))
-
-
-def _terms(one: Overlay) -> dict[str, Any]:
-    return {key: value for key, value in msgspec.structs.asdict(one).items() if key != "ended_by"}
+def require_fits(ledger: Ledger, product: str, version: str, names: Callable[[], Sequence[str]], on: dt.date) -> None:
+    """Raise Refusal where an overlay in force is for a segment that a version, of features `names`, does not know."""
+    segments = {one.feature: one.id for one in standing(overlays(ledger, product), on) if one.feature is not None}
+    lacking = [f"{segments[name]} reads {name}" for name in segments if name not in names()]
+    if lacking:
+        raise Refusal(f"{version} lacks what an overlay in force needs ({', '.join(lacking)}): end the overlay first")

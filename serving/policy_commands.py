@@ -11,13 +11,14 @@ from typing import Any
 from configs.console import Arguments, add_command, add_group, add_product, day, read_settings, show
 from configs.errors import InputError, Refusal
 from configs.settings import Product, Settings, load_product
+from serving import overlay_commands
 from serving.identity import acting, add_by
 
 _EPOCH = dt.date(1970, 1, 1)
 
 
 def add_policy(commands: Any) -> None:
-    """Add policy diff and policy override."""
+    """Add policy diff, overlay and override."""
     policy = add_group(commands, "policy", "hold two policies against each other, decide otherwise on record")
     told = "what differs between two product files; with --decisions, what it does to recorded decisions"
     diff = add_command(policy, "diff", _diff, told)
@@ -26,6 +27,7 @@ def add_policy(commands: Any) -> None:
     add_product(diff, required=False)
     diff.add_argument("--decisions", action="store_true", help="decide the ledger's decisions anew under both")
     diff.add_argument("--since", type=day, metavar="DATE", help="with --decisions: those asked as of then or later")
+    overlay_commands.add_overlays(policy)
     override = add_command(policy, "override", _override, "decide otherwise than the policy did, on record")
     override.add_argument("decision_id", help="of a recorded decision")
     override.add_argument("--decision", required=True, choices=("approve", "refer", "decline"))

@@ -21,7 +21,8 @@ import pandas as pd
 import pytest
 
 import creditloop
-from configs.settings import load_settings
+from configs.governance import SUPPLIED_BY
+from configs.settings import load_product, load_settings, product_toml
 from features import faults
 from serving import access
 from serving.ledger import Entry, Ledger, open_ledger
@@ -360,6 +361,51 @@ def test_what_is_on_record_about_a_customer_is_exported_and_erased(tmp_path: Pat
     assert run(tmp_path, "decisions", "export", "Ada", "--by", "an auditor", role="auditor").code == 1
     assert run(tmp_path, "decisions", "erase", "Ada", *said, "y", role="risk").code == 2
     assert run(tmp_path, "decisions", "verify").code == 0
+
+
+def test_the_papers_of_a_version_are_written_signed_and_say_what_is_missing(flow: Flow, tmp_path: Path) -> None:
+    home, product = Path(shutil.copytree(flow.home, tmp_path / "home")), ("--product", NAME)
+    told = run(home, "governance", "write", *product, "--version", flow.version, "--out", tmp_path / "out", "--json")
+    folder = Path(told.json["index"]).parent
+    document = json.loads((folder / "governance.json").read_text())
+    assert [paper["number"] for paper in document["artefacts"]] == list(range(1, 13))
+    assert {path.suffix for path in folder.iterdir()} == {".html", ".md", ".json", ".sig"}
+    assert len(list(folder.glob("*.html"))) == len(list(folder.glob("*.md"))) == 13
+    lacking = run(home, "governance", "check", *product, "--version", flow.version, "--json")
+    assert (lacking.code, lacking.json["missing"]) == (1, document["missing"])
+    assert {one["field"] for one in document["missing"]} == set(SUPPLIED_BY)
+    inventory = (folder / "01_inventory_card.html").read_text()
+    assert inventory.count("to be supplied by") == len(document["artefacts"][0]["missing"]) == 12
+    assert run(home, "governance", "verify", folder).code == 0
+    changed = (folder / "governance.json").read_text().replace('"status": "', '"status": "no ', 1)
+    (folder / "governance.json").write_text(changed)
+    assert run(home, "governance", "verify", folder).code == 2
+
+
+def test_what_persons_supply_is_in_the_papers_and_changes_no_decision(flow: Flow, tmp_path: Path) -> None:
+    home, product = Path(shutil.copytree(flow.home, tmp_path / "home")), ("--product", NAME)
+    before = load_product(NAME, home).digest()
+    said = "".join(f'{name} = "{"1" if name == "tier" else name}"\n' for name in SUPPLIED_BY)
+    text = product_toml(load_product(NAME, home)) + "\n[governance]\n" + said
+    (home / "products").mkdir()
+    (home / "products" / f"{NAME}.toml").write_text(text)
+    assert load_product(NAME, home).digest() == before
+    checked = run(home, "governance", "check", *product, "--version", flow.version, "--json")
+    assert (checked.code, checked.json["missing"]) == (0, [])
+
+
+def test_every_look_at_a_customer_is_on_record(tmp_path: Path) -> None:
+    with contextlib.closing(open_ledger(load_settings(tmp_path))) as ledger:
+        ledger.append([Entry("d1", "decision", NAME, "Ada", "2026-01-31", b'{"limit":1}', personal=True)])
+    by = ("--by", "an auditor")
+    assert run(tmp_path, "decisions", "show", "d1", *by, "--json", role="auditor").json["customer"] == "Ada"
+    run(tmp_path, "decisions", "export", "Ada", *by, role="auditor")
+    assert run(tmp_path, "decisions", "export", "Ada").code == 2  # nobody looks without a name
+    seen = run(tmp_path, "decisions", "reads", *by, "--json", role="auditor").json["reads"]
+    assert [(one["customer"], one["by"], one["what"]) for one in seen] == [
+        ("Ada", "an auditor", "d1"),
+        ("Ada", "an auditor", "export"),
+    ]
 
 
 def test_an_outcome_is_recorded_once(tmp_path: Path) -> None:
