@@ -107,8 +107,9 @@ def product_features(product: Product, categories: Mapping[str, Sequence[str]]) 
 
 
 def tables_of(feature: Feature) -> set[str]:
-    """The raw tables that a feature reads."""
-    return {STREAMS[leaf.series.stream].table for leaf in _leaves(feature.formula)}
+    """The raw tables that a feature reads. The stream of flat columns is each product's own, its table is not."""
+    streams = {leaf.series.stream for leaf in _leaves(feature.formula)}
+    return {name if name == "facts" else STREAMS[name].table for name in streams}
 
 
 def _leaves(expression: Expression) -> list[Statistic]:

@@ -98,14 +98,17 @@ def _override(live: Live, decision_id: str, said: OverrideRequest, caller: Calle
 
 
 def _decider(live: Live, said: str, caller: Caller) -> str:
-    """Who decided, as it goes on record: a person by their key, a person that a machine speaks for by both names."""
+    """Who decided, as it goes on record: a person by their key; whom a machine or an administrator speaks for, both.
+
+    Raises InputError for another name than that of the person whose key it is.
+    """
     if live.settings.governance.identity == "named" or not said.strip():
         return said
-    if not caller.is_person:
-        return f"{said}, by the word of {caller.name}"
-    if known_as(said) != known_as(caller.name):
+    if known_as(said) == known_as(caller.name):
+        return caller.name
+    if caller.is_person and caller.role != "admin":
         raise InputError(f"by {said!r}: the key is {caller.name}'s")
-    return caller.name
+    return f"{said}, by the word of {caller.name}"
 
 
 async def list_models(call: Call) -> list[ModelLine]:

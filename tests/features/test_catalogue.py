@@ -23,6 +23,7 @@ from features.catalogue import (
     describe,
     features_named,
     product_features,
+    tables_of,
 )
 from features.contracts import Columns, Text, to_day
 from features.declaration import Constant, Expression, Feature, Operation, StreamReference, feature
@@ -333,3 +334,8 @@ def test_features_stay_in_their_declared_range_on_the_simulated_portfolio(name: 
         there = column[~np.isnan(column)]
         assert ((there >= item.low) & (there <= item.high)).all(), item.name
         assert len(there), item.name
+
+
+def test_a_flat_column_reads_the_table_of_facts() -> None:
+    (debt,) = column_features((ColumnSpec(name="debt", risk="rises"),), {})
+    assert tables_of(debt) == {"facts"}

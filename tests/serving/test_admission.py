@@ -283,6 +283,7 @@ def test_an_authority_overrides_a_decision_over_http(house: Made, bodies: list[d
     record = made.live.ledger.latest_about("override", decided["customer_id"])
     assert record is not None
     assert record.entry.id == first.json()["override_id"]
+    assert record.body()["by"].startswith("Ada, by the word of ")  # the name is what the key's holder says
     beyond = made.post(path, {**said, "limit": 100_000})
     assert (beyond.status_code, beyond.json()["title"]) == (409, "Refused")
 
