@@ -198,7 +198,7 @@ def _searched(
     study = optuna.create_study(
         direction="minimize",
         sampler=optuna.samplers.TPESampler(seed=effort.seed, n_startup_trials=8),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+        pruner=optuna.pruners.PercentilePruner(25.0, n_startup_trials=4),
     )
     study.enqueue_trial(first)
     study.optimize(objective, n_trials=effort.trials)

@@ -6,8 +6,10 @@ learns at one quick rate, stops early, prunes and keeps its bins, and pays at la
 trial. The wrapper inside `cross_val_score` can do none of that: learning rate and number of trees are two more
 parameters, the trees up to the same bound, and log-loss is its objective. The rival is measured twice: once so, once
 with rate and trees fixed at those of our first trial, as if somebody had told it. Rounds of trials alternate, so a
-busy machine slows both. Out-of-fold AUC is worked out off the clock.
-Run: python -m benchmarks.tuning --data FOLDER [--trials 8]
+busy machine slows both. The goal of a pair is the worse of the two log-losses out of fold that they reach in the end:
+both did reach it, and the seconds of each until then are compared. Log-loss and AUC out of fold are worked out off the
+clock. With --threads 1 seconds are those of the processor, which other work on the machine does not change.
+Run: python -m benchmarks.tuning --data FOLDER [--trials 30] [--threads 0] [--minutes 9]
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import lightgbm as lgb
 import numpy as np
 import optuna
 from optuna.trial import TrialState
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import PredefinedSplit, cross_val_score
 
 from benchmarks.common import keep
@@ -35,102 +37,122 @@ from configs.settings import Training, load_product, load_settings
 from features.contracts import to_day
 from features.load import load
 from features.sources import open_source
-from training import dataset, fit, tune
+from training import dataset, fit, study
 from training.folds import QUICK, Folds, Rows, fold_of, slowed
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A best so far: the seconds until it was known, what it tells to train, and how many trials that took."""
+
+    seconds: float
+    params: dict[str, Any]
+    rounds: int
+    trials: int
 
 
 @dataclass
 class Runner:
-    """One way to tune: its study, the seconds it has taken, and its best (seconds, log-loss, parameters) so far."""
+    """One way to tune: its study, the seconds it has taken, and its best parameters as they came."""
 
     name: str
     study: optuna.Study
     objective: Callable[[optuna.Trial], float]
+    clock: Clock
     seconds: float = 0.0
-    curve: list[tuple[float, float, dict[str, Any], int]] = field(default_factory=list)
+    curve: list[Point] = field(default_factory=list)
 
     def trial(self, seed: int) -> None:
         """One more trial, on the clock."""
-        started = time.monotonic()
+        started = self.clock()
         self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=8)
         self.study.optimize(self.objective, n_trials=1)
-        self.seconds += time.monotonic() - started
+        self.seconds += self.clock() - started
         run = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        if self.study.best_trial.number == run[-1].number:
-            best = self.study.best_trial
-            rounds = int(best.user_attrs.get("rounds", best.params.get("n_estimators", 0)))
-            self.curve.append((self.seconds, float(self.study.best_value), dict(best.params), rounds))
+        best = self.study.best_trial
+        if best.number == run[-1].number:
+            params = dict(best.params)
+            rounds = int(best.user_attrs["rounds"] if "rounds" in best.user_attrs else params.pop("n_estimators"))
+            self.curve.append(Point(self.seconds, QUICK | params, rounds, len(run)))
 
 
 def main() -> None:
     """Measure and keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=0, help="0: all cores, by the clock on the wall")
+    parser.add_argument("--minutes", type=float, default=9.0, help="no round of trials starts after so long")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
+    deadline = time.monotonic() + 60 * arguments.minutes
+    clock: Clock = time.process_time if arguments.threads == 1 else time.monotonic
     with tempfile.TemporaryDirectory() as home:
-        settings = load_settings(Path(home)).training
-        product = load_product("uci_default", Path(home))
-        tables = load(open_source([str(arguments.data)], product.reader), product).tables
-        data = dataset.split(dataset.assemble(product, tables, to_day(dt.date(2006, 1, 1))), settings).train
-        rows = Rows.of(data)
-        ours = our_runner(rows, settings, home)
+        settings = load_settings(Path(home), {"training": {"threads": arguments.threads}}).training
+        rows = credit_cards(arguments.data, settings, Path(home))
+        ours = our_runner(rows, settings, home, clock)
         ours.trial(settings.seed)
-        known = ours.curve[0][3]
-        rivals = [rival(rows, settings, home, None), rival(rows, settings, home, known)]
+        rivals = [rival(rows, settings, home, clock, told) for told in (None, ours.curve[0].rounds)]
+        runners, done = [ours, *rivals], 1
         for runner in rivals:
             runner.trial(settings.seed)
-        for number in range(1, arguments.trials):
-            for runner in (ours, *rivals):
-                runner.trial(settings.seed + number)
-                print(
-                    f"trial {number + 1:>3}  {runner.name:<44} {runner.seconds:7.1f} s  best {runner.curve[-1][1]:.5f}"
-                )
+        while done < arguments.trials and time.monotonic() < deadline:
+            for runner in runners:
+                runner.trial(settings.seed + done)
+                print(f"trial {done + 1:>3}  {runner.name:<36} {runner.seconds:7.1f} s", flush=True)
+            done += 1
         learn_slowly(ours, rows, settings)
-        report(rows, settings, ours, rivals, arguments.trials)
+        report(rows, settings, runners, done, vars(arguments))
+
+
+def credit_cards(folder: Path, settings: Training, home: Path) -> Rows:
+    """The rows that our tuner may see."""
+    product = load_product("uci_default", home)
+    tables = load(open_source([str(folder)], product.reader), product).tables
+    data = dataset.assemble(product, tables, to_day(dt.date(2006, 1, 1)))
+    return Rows.of(dataset.split(data, settings).train)
 
 
 def learn_slowly(ours: Runner, rows: Rows, settings: Training) -> None:
-    """The best trial's slow trees out of fold, as a model is made of it: on the clock of every point of the curve."""
-    started = time.monotonic()
-    slow = [(seconds, loss, *slowed(QUICK | params, rounds, settings)) for seconds, loss, params, rounds in ours.curve]
-    Folds(rows, settings).out_of_fold(*slow[-1][2:])
-    taken = time.monotonic() - started
-    ours.seconds += taken
-    ours.curve = [(seconds + taken, loss, params, rounds) for seconds, loss, params, rounds in slow]
+    """The slow trees of the best trial out of fold, as a model is made of it: the last point of the curve."""
+    started, best = ours.clock(), ours.curve[-1]
+    params, rounds = slowed(best.params, best.rounds, settings)
+    Folds(rows, settings).out_of_fold(params, rounds)
+    ours.seconds += ours.clock() - started
+    ours.curve.append(Point(ours.seconds, params, rounds, best.trials))
 
 
-def our_runner(rows: Rows, settings: Training, home: str) -> Runner:
+def our_runner(rows: Rows, settings: Training, home: str, clock: Clock) -> Runner:
     """The study as `tune.search` runs it; the seconds begin with what binning costs."""
-    started = time.monotonic()
-    objective = tune._Objective(rows, settings)
-    study = tune._study(f"sqlite:///{home}/ours.db", "ours", shared=False)
-    for start in tune._known_starts(rows):
-        study.enqueue_trial(start)
-    return Runner("creditloop", study, objective, time.monotonic() - started)
+    started = clock()
+    objective = study.Objective(rows, settings)
+    opened = study.open_study(f"sqlite:///{home}/ours.db", "ours", settings.survivors, shared=False)
+    study.queue(opened, study.known_starts(rows))
+    return Runner("creditloop", opened, objective, clock, clock() - started)
 
 
-def rival(rows: Rows, settings: Training, home: str, trees: int | None) -> Runner:
+def rival(rows: Rows, settings: Training, home: str, clock: Clock, trees: int | None) -> Runner:
     """`optuna` + `cross_val_score` on LGBMClassifier; `trees` None: they are tuned too."""
     name = "cross_val_score, trees tuned" if trees is None else f"cross_val_score, told {trees} trees"
-    cores = settings.threads or os.cpu_count() or 1
-    side_by_side = min(cores, settings.folds)
+    side_by_side = min(settings.threads or os.cpu_count() or 1, settings.folds)
     fixed = fit.fixed_parameters(rows.features, settings.seed, 1)
     for taken in ("objective", "metric", "num_threads", "seed"):
         del fixed[taken]
     folds = PredefinedSplit(fold_of(rows.kin, rows.defaulted, settings.folds, settings.seed))
     categories = [place for place, item in enumerate(rows.features) if item.categories] or "auto"
-    draw = tune._Objective._draw
-    space = type("Space", (), {"largest_minimum": tune._largest_minimum(rows)})()
+    most_in_leaf = study.largest_minimum(rows)
 
     def objective(trial: optuna.Trial) -> float:
-        params = draw(space, trial)
+        params = study.draw(trial, most_in_leaf)
         count = trees or trial.suggest_int("n_estimators", 50, settings.max_rounds, log=True)
         rate = QUICK["learning_rate"] if trees else trial.suggest_float("learning_rate", 0.02, 0.2, log=True)
         params |= {"n_estimators": count, "learning_rate": rate}
         model = lgb.LGBMClassifier(n_jobs=1, random_state=settings.seed, **fixed, **params)
+        if trees:
+            trial.set_user_attr("rounds", trees)
         scores = cross_val_score(
             model,
             rows.matrix,
@@ -142,58 +164,51 @@ def rival(rows: Rows, settings: Training, home: str, trees: int | None) -> Runne
         )
         return -float(scores.mean())
 
-    study = optuna.create_study(storage=f"sqlite:///{home}/rival-{trees}.db", direction="minimize")
-    for start in tune._known_starts(rows):
-        study.enqueue_trial(start | ({} if trees else {"n_estimators": 300, "learning_rate": 0.05}))
-    return Runner(name, study, objective)
+    opened = optuna.create_study(storage=f"sqlite:///{home}/rival-{trees}.db", direction="minimize")
+    for start in study.known_starts(rows):
+        opened.enqueue_trial(start | ({} if trees else {"n_estimators": 300, "learning_rate": 0.05}))
+    return Runner(name, opened, objective, clock)
 
 
-def out_of_fold_auc(rows: Rows, settings: Training, params: dict[str, Any], rounds: int) -> float:
-    """AUC of the rows as judged by trees that did not see them."""
-    params = QUICK | {key: value for key, value in params.items() if key != "n_estimators"}
-    fold = fold_of(rows.kin, rows.defaulted, settings.folds, settings.seed)
-    score = np.empty(len(rows))
-    for number in range(settings.folds):
-        learn, judge = fold != number, fold == number
-        booster = fit.fit(rows.matrix[learn], rows.defaulted[learn], rows.features, params, rounds, settings.seed, 1)
-        score[judge] = fit.raw_score(booster, rows.matrix[judge], 1)
-    return float(roc_auc_score(rows.defaulted, score))
-
-
-def report(rows: Rows, settings: Training, ours: Runner, rivals: list[Runner], trials: int) -> None:
-    """Seconds for all trials, and to the out-of-fold AUC that both reach in the end; keeps the numbers."""
-    curves = {
-        runner.name: [
-            (seconds, loss, out_of_fold_auc(rows, settings, params, rounds or _told(runner)))
-            for seconds, loss, params, rounds in runner.curve
-        ]
-        for runner in (ours, *rivals)
+def out_of_fold(rows: Rows, folds: Folds, point: Point) -> dict[str, float]:
+    """Log-loss and AUC of all rows, each as told by trees that did not see it; as they are, not calibrated."""
+    score = folds.out_of_fold(point.params, point.rounds)
+    return {
+        "log_loss": float(log_loss(rows.defaulted, 1 / (1 + np.exp(-score)))),
+        "auc": float(roc_auc_score(rows.defaulted, score)),
     }
-    values: dict[str, Any] = {"trials": trials, "rows": len(rows), "runs": {}}
-    for runner in (ours, *rivals):
-        curve = curves[runner.name]
-        goal = min(curve[-1][2], curves[ours.name][-1][2])
+
+
+def report(rows: Rows, settings: Training, runners: list[Runner], trials: int, arguments: dict[str, Any]) -> None:
+    """Seconds for all trials, and until the log-loss that both of a pair reach; printed and kept."""
+    folds = Folds(rows, settings)
+    curves = {
+        runner.name: [{"seconds": point.seconds, "trials": point.trials, **out_of_fold(rows, folds, point)}
+                      for point in runner.curve]
+        for runner in runners
+    }  # fmt: skip
+    ours = runners[0]
+    values: dict[str, Any] = {"trials": trials, "rows": len(rows), "curves": curves, "runs": {}}
+    for runner in runners:
+        own, other = curves[runner.name], curves[ours.name]
+        goal = max(min(point["log_loss"] for point in curve) for curve in (own, other))
+        theirs_until, ours_until = _reached(own, goal), _reached(other, goal)
         values["runs"][runner.name] = {
             "seconds": runner.seconds,
-            "log_loss": curve[-1][1],
-            "auc": curve[-1][2],
-            "common_auc": goal,
-            "seconds_to_common_auc": _reached(curve, goal),
-            "ours_to_common_auc": _reached(curves[ours.name], goal),
+            **{name: own[-1][name] for name in ("log_loss", "auc")},
+            "common_log_loss": goal,
+            "seconds_to_common": theirs_until,
+            "ours_to_common": ours_until,
             "ratio_all_trials": runner.seconds / ours.seconds,
-            "ratio_to_common_auc": _reached(curve, goal) / _reached(curves[ours.name], goal),
+            "ratio_to_common": theirs_until / ours_until,
         }
     for name, run in values["runs"].items():
-        print(f"{name:<32} " + "  ".join(f"{key} {value:.4g}" for key, value in run.items()))
-    print(keep("tuning", values))
+        print(f"{name:<32} " + "  ".join(f"{key} {value:.5g}" for key, value in run.items()))
+    print(keep("tuning", {**values, "arguments": {name: str(value) for name, value in arguments.items()}}))
 
 
-def _reached(curve: list[tuple[float, float, float]], goal: float) -> float:
-    return next(seconds for seconds, _, auc in curve if auc >= goal)
-
-
-def _told(runner: Runner) -> int:
-    return int(runner.name.split()[-2])
+def _reached(curve: list[dict[str, float]], goal: float) -> float:
+    return next(point["seconds"] for point in curve if point["log_loss"] <= goal)
 
 
 if __name__ == "__main__":

@@ -125,6 +125,7 @@ class Fairness(Frozen):
     maximum_auc_drop: Share
     bootstrap_draws: Annotated[int, Field(ge=100)]
     search_seconds: Positive
+    choice_required: bool
 
     @model_validator(mode="after")
     def _flags_lie_beyond_watches(self) -> Fairness:

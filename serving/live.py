@@ -18,8 +18,8 @@ from configs.errors import InputError
 from configs.settings import Settings, load_product
 from serving import access, canary, champion, metrics, overlay, referral
 from serving.api import DecideRequest, DecisionAnswer
-from serving.circumstances import Circumstances
 from serving.checkpoint import Checkpoints
+from serving.circumstances import Circumstances
 from serving.decide import Question, decide, ledger_body, question_of
 from serving.ledger import Entry, Record, canonical, open_ledger
 from serving.loading import Loading

@@ -1,6 +1,7 @@
 """The subcommands of models: list, verify, promote, rollback, history, what-was-live.
 
-Those before a promotion are in review_commands.py, those beside a champion in answering_commands.py.
+Those before a promotion are in review_commands.py, those beside a champion in answering_commands.py,
+those of less discriminatory alternatives in choice_commands.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from configs.console import Arguments, add_command, add_group, add_product, read
 from configs.errors import BundleError, InputError, Refusal, nearest
 from configs.settings import Settings, load_product, product_names
 from serving.answering_commands import add_answering
+from serving.choice_commands import add_choosing
 from serving.identity import acting
 from serving.review_commands import add_decider, add_reviewing, read_version
 
@@ -35,6 +37,7 @@ def add_models(commands: Any) -> None:
         "--despite-gate", metavar="REASON", help="where approvals = 0: although the gate said no, on record"
     )
     add_reviewing(models)
+    add_choosing(models)
     rollback = add_command(models, "rollback", _models_rollback, "make the former champion the champion again")
     add_product(rollback)
     add_decider(rollback)

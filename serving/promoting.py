@@ -6,7 +6,7 @@ import datetime as dt
 
 from configs.errors import InputError
 from configs.settings import Product, Settings
-from serving import approval, champion, finding, waiver
+from serving import approval, champion, chosen, finding, waiver
 from serving.champion import Promotion
 from serving.ledger import Ledger
 from training.bundle import Bundle
@@ -43,7 +43,7 @@ def require(
     despite_gate: str | None = None,
 ) -> str:
     """Raise Refusal unless `bundle` may decide about customers by the word of `by`: for an open finding, a gate that
-    was not passed and not waived, a rejection or too few approvals.
+    was not passed and not waived, another model chosen in its place, a rejection or too few approvals.
 
     Returns what belongs to the reason on record: why it may although the gate said no, empty where it did not.
     """
@@ -56,5 +56,6 @@ def require(
         else:
             given = waiver.require(ledger, bundle, product.digest(), by, on)
             waived = f"; gate waived until {given.until} by {given.by}: {given.reason}"
+    chosen.require(ledger, bundle, settings.fairness.choice_required)
     approval.require(ledger, bundle, product.digest(), rules.approvals, by, must_know_author=rules.identity == "keys")
     return waived

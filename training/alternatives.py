@@ -1,8 +1,8 @@
 """Less discriminatory alternatives: models as good as the chosen one that treat groups more alike, out of the trials.
 
 Each is fitted on the same training rows and judged on the same others, the chosen one too; the test stays untouched.
-Nothing here changes the model: it is shown, and a person chooses and says why. Lights and bounds are policy, not
-regulation.
+Nothing here changes the model: it is shown, and a person chooses and says why (choice.py). Lights and bounds are
+policy, not regulation.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from configs.errors import Refusal
 from configs.settings import Fairness as Bounds
 from configs.settings import Grade, Training
 from training import fit
@@ -75,16 +74,6 @@ class AttributeSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Who took which model, why, and why not each alternative that had to be shown."""
-
-    model: str
-    by: str
-    reason: str
-    refusals: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Alternatives:
     """The search: `rows` judged, `tried` refits, `left_out` those the time did not suffice for."""
 
@@ -93,7 +82,6 @@ class Alternatives:
     left_out: tuple[str, ...]
     attributes: tuple[AttributeSearch, ...]
     bounds: Mapping[str, Any]
-    choice: Choice | None = None
 
     def must_be_shown(self) -> tuple[str, ...]:
         """The names of the models a reviewer must see, and explain the refusal of."""
@@ -101,7 +89,7 @@ class Alternatives:
         return tuple(dict.fromkeys(found))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; without a choice, the model is the tuner's and nobody has said why."""
+        """Plain values."""
         return {"basis": "policy, not regulation", "must_be_shown": [*self.must_be_shown()], **plain(asdict(self))}
 
     def table(self) -> list[dict[str, str]]:
@@ -179,25 +167,6 @@ def search(
     ]
     limits = bounds.model_dump(include={"maximum_auc_drop", "bootstrap_draws", "smallest_cell"})
     return Alternatives(len(held_back), len(models) - 1, tuple(left_out), tuple(searched), limits)
-
-
-def choose(found: Alternatives, model: str, by: str, reason: str, refusals: Mapping[str, str]) -> Alternatives:
-    """The search with a reviewer's choice recorded.
-
-    Raises Refusal where the model is none of those judged, where nobody or no reason is named, and where an
-    alternative that had to be shown is neither taken nor its refusal explained.
-    """
-    judged = {item.name for part in found.attributes for item in part.models} | {CHOSEN}
-    if model not in judged:
-        raise Refusal(f"alternatives: no model {model!r} was judged; there are {', '.join(sorted(judged))}")
-    if not by.strip() or not reason.strip():
-        raise Refusal("alternatives: a choice needs a name and a reason")
-    silent = [name for name in found.must_be_shown() if name != model and not refusals.get(name, "").strip()]
-    if silent:
-        raise Refusal(
-            f"alternatives: not inferior and less discriminatory, refused without a reason: {', '.join(silent)}"
-        )
-    return replace(found, choice=Choice(model, by, reason, dict(refusals)))
 
 
 def _refit(train: Dataset, held_back: Dataset, candidate: Candidate, seed: int, threads: int) -> np.ndarray:

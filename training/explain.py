@@ -33,19 +33,20 @@ def certainty(split: Split, model: Model, scale: Scale, settings: Settings) -> d
     features = train.program.features
     sentences = list(dict.fromkeys(feature.reason for feature in features))
     explained = test.matrix[np.linspace(0, len(test) - 1, min(len(test), wanted.rows)).astype(int)]
-    own, *others = (
-        refits.contributions(one, explained, features, sentences) for one in (model.booster, *drawn, *seeded)
+    boosters = (model.booster, *drawn, *seeded)
+    own, *others = refits.side_by_side(
+        lambda one: refits.contributions(one, explained, features, sentences), boosters, settings.training.threads
     )
     found = reasons(own, others[: len(drawn)], features, wanted)
     places = [[sentences.index(sentence) for sentence in group] for group in found["groups"]]
 
     def scored(booster: lgb.Booster, added: np.ndarray) -> seeds.Scored:
         return seeds.Scored(
-            model.calibration.default_probability(fit.raw_score(booster, test.matrix)),
+            model.calibration.default_probability(fit.raw_score(booster, test.matrix, 1)),
             np.column_stack([added[:, group].sum(1) for group in places]),
         )
 
-    kept, *again = map(scored, (model.booster, *drawn, *seeded), (own, *others))
+    kept, *again = map(scored, boosters, (own, *others))
     by_customers, by_seed = (
         seeds.spread(kept, part, test.defaulted, scale) for part in (again[: len(drawn)], again[len(drawn) :])
     )

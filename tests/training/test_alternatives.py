@@ -1,4 +1,4 @@
-"""The search for alternatives: a portfolio with a known proxy, the reviewer's choice, and the clock."""
+"""The search for alternatives: a portfolio with a known proxy, what must be shown, and the clock."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from configs.errors import Refusal
 from configs.settings import ColumnSpec, Grade, load_settings
 from configs.settings import Fairness as Bounds
 from features.catalogue import column_features, compile_program
-from training.alternatives import CHOSEN, Alternatives, Candidate, candidates_of, choose, search
+from training.alternatives import CHOSEN, Alternatives, Candidate, candidates_of, search
 from training.dataset import Dataset
 from training.tune import Tuned
 
@@ -111,37 +110,8 @@ def test_after_its_time_no_refit_starts_and_what_was_left_is_named(bounds: Bound
 def test_the_search_is_json_and_rows_of_words(found: Alternatives) -> None:
     values = found.to_json()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert (values["must_be_shown"], values["choice"]) == (["chosen without postcode"], None)
+    assert values["must_be_shown"] == ["chosen without postcode"]
     assert [row["must be shown"] for row in found.table()] == ["", "yes", "", ""]
-
-
-def test_a_refusal_of_what_had_to_be_shown_is_explained(found: Alternatives) -> None:
-    with pytest.raises(Refusal, match="refused without a reason: chosen without postcode"):
-        choose(found, CHOSEN, "B. Reviewer", "best AUC", {})
-    kept = choose(found, CHOSEN, "B. Reviewer", "best AUC", {"chosen without postcode": "postcode shows flood risk"})
-    assert kept.to_json()["choice"] == {
-        "model": CHOSEN,
-        "by": "B. Reviewer",
-        "reason": "best AUC",
-        "refusals": {"chosen without postcode": "postcode shows flood risk"},
-    }
-
-
-def test_the_alternative_itself_may_be_taken(found: Alternatives) -> None:
-    taken = choose(found, "chosen without postcode", "B. Reviewer", "level AUC, nearer to equal approval", {})
-    assert taken.choice is not None
-    assert taken.choice.model == "chosen without postcode"
-
-
-@pytest.mark.parametrize(
-    ("model", "by", "reason", "told"),
-    [("trial 9", "B", "x", "no model 'trial 9' was judged"), (CHOSEN, " ", "x", "a name and a reason")],
-)
-def test_a_choice_of_nothing_or_by_nobody_is_refused(
-    found: Alternatives, model: str, by: str, reason: str, told: str
-) -> None:
-    with pytest.raises(Refusal, match=told):
-        choose(found, model, by, reason, {})
 
 
 def test_candidates_are_the_best_complete_trials_and_the_chosen_without_each_proxy(bounds: Bounds) -> None:

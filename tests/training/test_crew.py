@@ -94,7 +94,7 @@ def test_what_a_task_raises_is_raised_here(scheduler: str) -> None:
 
 
 def test_a_scheduler_without_workers_is_told_with_the_way_out() -> None:
-    with dask.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", host="127.0.0.1", processes=False) as empty:
+    with dask.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", host="127.0.0.1", protocol="tcp") as empty:
         lent = distribute.on_each_worker(empty.scheduler_address, _fails, "lent")
         with pytest.raises(InputError, match="the scheduler has no worker; start some: dask worker"), lent:
             pass
