@@ -98,6 +98,7 @@ def _own_settings(settings: Settings) -> Settings:
         # On so few rows more threads gain little, and on a busy machine they wait for each other: 4 times slower.
         "training": {"trials": min(settings.training.trials, 4), "folds": 3, "max_rounds": 300, "threads": 1},
         "explanation": {"refits": 1},
+        "seed_stability": {"seeds": 1},
         "monitoring": {"evidently_columns": 20},
         "serving": {"port": _free_port()},
     }
