@@ -1,10 +1,14 @@
-"""Planted faults over many seeds: does each verdict say what happened, and does it stay silent where nothing did?
+"""Planted faults over many seeds: how soon does each verdict say what happened, how often is it wrong, what is lost?
 
-One model is trained on the simulated consumer platform; each seed is another stream of it, in which a dead feed, a unit
-error, a shift of the population, a changed concept, twelve irrelevant shifted columns, or nothing is planted. Three
-verdicts on the same rows: ours; Evidently's default (drift, if more than half of the columns drifted); PSI > 0.1 on any
-column. Ours also sees the outcomes that matured; the others have no place for them.
-Run: python -m benchmarks.faults [--seeds 20] [--customers 3000] [--no-evidently]
+For each seed a model is made and watched for two years, month by month; after half a year a fault begins (streams.py).
+Three verdicts on the same rows: ours; Evidently's default (drift, if more than half of the columns drifted); PSI > 0.1
+on any column. Ours also sees the outcomes that are known by then; the others have no place for them. Evidently is asked
+every so many months: it takes most of the time. NannyML is not compared: it can not be installed beside this stack.
+
+An alarm is a verdict that calls for somebody (not `nothing`, not `wait`). Delay: months from the fault to the first
+right alarm. Money: what the decisions of these months earned less than decisions by true PDs at equal exposure, beyond
+what they would have lost without the fault. Each seed runs in a process of its own and is kept at once.
+Run: python -m benchmarks.faults [--seeds 8] [--first 0] [--jobs 1] [--customers 6000] [--evidently 6]
 """
 
 from __future__ import annotations
@@ -15,106 +19,114 @@ import os
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.common import keep
-from configs.settings import Product, Settings, load_product, load_settings
-from features import faults, load, outcome
-from features.contracts import to_day
-from features.simulate import Portfolio, Scenario, simulate
+from benchmarks.lender import Book, Lender
+from benchmarks.resumed import add_seeds, runs
+from benchmarks.streams import (
+    FAULT,
+    MADE,
+    MONTHS,
+    Stream,
+    bundle_of,
+    labels_of,
+    lender,
+    streams,
+    together,
+    window_of,
+)
+from configs.settings import load_product, load_settings
+from features.simulate import Scenario
 from monitoring import watch
-from monitoring.drift.windows import Window, from_tables
-from monitoring.telling.page import Report
-from serving.score import Scorer, make_scorer
-from training import pipeline
+from monitoring.drift.reference import Reference, reference_of
+from monitoring.drift.windows import Window
+from monitoring.retraining import worth
+from training.bundle import Bundle
+from training.psi import counts, edges_of, psi
 
-TAUGHT, WATCHED, CONCEPT = range(0, 9, 2), 9, {"discipline_weight": 0.2, "income_weight": 1.3}
+SILENT = ("nothing", "wait")
+OUTCOMES = ("shift_intercept", "recalibrate", "retrain")
 RIGHT = {
-    "nothing": {"nothing"},
-    "irrelevant drift": {"nothing"},
-    "population shift": {"nothing", "wait"},
-    "dead feed": {"fix_data"},
-    "unit error x100": {"fix_data"},
-    "concept change": {"recalibrate", "retrain"},
+    "nothing": SILENT,
+    "irrelevant drift": SILENT,
+    "seasonal swing": SILENT,
+    "population shift": SILENT,
+    "label delay": SILENT,
+    "label poisoning 1%": (*SILENT, "fix_data"),
+    "label poisoning 10%": (*SILENT, "fix_data"),
+    "dead feed": ("fix_data",),
+    "unit error x100": ("fix_data",),
+    "new segment": OUTCOMES,
+    "concept change": OUTCOMES,
 }
-SILENT = ("nothing", "irrelevant drift", "population shift")  # where an alarm of the others is false
+SOUND = [name for name, right in RIGHT.items() if "nothing" in right]  # where an alarm is false
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What each verdict said of one stream; Evidently's is None where it was left out."""
+class Watched:
+    """One stream as the verdicts see it, month by month."""
 
-    fault: str
-    seed: int
-    ours: str
-    at_stake_share: float
-    evidently: bool | None
-    psi: bool
+    def __init__(self, lent: Lender, bundle: Bundle, reference: Reference, stream: Stream, seed: int) -> None:
+        self.lent, self.bundle, self.reference, self.stream, self.seed = lent, bundle, reference, stream, seed
+        self.books: dict[int, Book] = {}
+        self.windows: dict[int, Window] = {}
 
+    def window(self, month: int) -> Window:
+        """The decisions of a month."""
+        if month not in self.windows:
+            self.books[month] = self.stream.book(month)
+            self.windows[month] = window_of(self.lent, self.bundle, self.books[month])
+        return self.windows[month]
 
-def model(home: Path, customers: int) -> tuple[Settings, Product, Scorer, Portfolio]:
-    """A model really trained on the first months of a portfolio."""
-    settings = load_settings(home, {"training": {"trials": 3, "max_rounds": 300, "folds": 3, "threads": 1}})
-    product = load_product("consumer_platform", home)
-    portfolio = simulate(Scenario(customers, 11, months=24))
-    tables = _tables(portfolio, product, portfolio.tables, TAUGHT)
-    made = pipeline.train(product, tables, settings, _day(portfolio, 20), None, lambda *_: None, lambda _: None)
-    return settings, product, make_scorer(made.bundle, product), portfolio
+    def ours(self, month: int) -> str:
+        """The remedy that the monitor names at the end of a month."""
+        window = self.window(month)
+        past = {made: self.window(made) for made in range(MADE, month + 1)}
+        labels = labels_of(self.stream, self.books, month, self.seed)
+        found = watch.examine(
+            window,
+            together(list(past.values())),
+            self.reference,
+            self.bundle,
+            labels if len(labels) else None,
+            self.lent.settings,
+            lambda _: None,
+            None,
+            self.lent.product,
+        )
+        return found.verdict.remedy
 
+    def any_psi(self, month: int) -> str:
+        """PSI > 0.1 on any column, whatever the sample."""
+        now, then = self.window(month).values, self.reference.values
+        edges = [edges_of(column, 10) for column in then.T]
+        found = [psi(counts(now[:, k], edge), counts(then[:, k], edge)) for k, edge in enumerate(edges)]
+        return "drift" if max(found) > 0.1 else "nothing"
 
-def _day(portfolio: Portfolio, month: int) -> int:
-    return to_day(portfolio.month_ends[month].date())
+    def evidently(self, month: int) -> str:
+        """Evidently's default verdict."""
+        told = evidently_says(self.window(month), self.reference.values, self.bundle.program.names)
+        return "drift" if told else "nothing"
 
-
-def _tables(portfolio: Portfolio, product: Product, tables: dict[str, pd.DataFrame], months: object) -> dict:
-    outcomes = portfolio.outcomes(months).drop(columns="true_pd")
-    return load.check_tables({**tables, "outcomes": outcomes}, product, "simulation")
-
-
-def stream(fault: str, seed: int, customers: int, product: Product, scorer: Scorer) -> tuple[Window, outcome.Labels]:
-    """A window with the fault planted in it, and the outcomes known a year later."""
-    concept = CONCEPT if fault == "concept change" else {}
-    portfolio = simulate(Scenario(customers, seed, months=24, **concept))
-    tables = dict(portfolio.tables)
-    planted = {"dead feed": faults.dead_feed, "unit error x100": faults.unit_error}.get(fault)
-    if planted is not None:
-        since = portfolio.month_ends[0] - pd.DateOffset(months=14)
-        tables["statements"] = planted(tables["statements"], "inflow", "month", since)
-    checked = _tables(portfolio, product, tables, [WATCHED])
-    window = from_tables(scorer, checked, _day(portfolio, WATCHED))
-    labels = outcome.matured(checked["outcomes"], product.outcome, _day(portfolio, WATCHED + 12))
-    if fault == "population shift":
-        window = _riskier(window, scorer, seed)
-    if fault == "irrelevant drift":
-        window = _irrelevant(window, scorer)
-    return window, labels
-
-
-def _riskier(window: Window, scorer: Scorer, seed: int) -> Window:
-    """Those who use much of their limit come three times as often; what follows from features stays the same."""
-    used = window.values[:, scorer.bundle.program.names.index("utilisation_mean_6m")]
-    chance = np.where(used > np.nanmedian(used), 0.9, 0.3)
-    rows = np.flatnonzero(np.random.default_rng(seed).random(len(window)) < chance)
-    return replace(
-        window,
-        values=window.values[rows],
-        default_probability=window.default_probability[rows],
-        customer_id=window.customer_id[rows],
-        as_of=window.as_of[rows],
-    )
-
-
-def _irrelevant(window: Window, scorer: Scorer) -> Window:
-    """Twelve features that the model does not use, or uses least, moved by 0.3 standard deviations."""
-    least = np.argsort(scorer.bundle.booster.feature_importance("gain"), kind="stable")[:12]
-    values = window.values.copy()
-    values[:, least] += 0.3 * np.nanstd(values[:, least], axis=0)
-    return replace(window, values=values, default_probability=scorer.bundle.default_probability(values))
+    def lost(self, month: int) -> float:
+        """What the month's decisions earned less than those by true PDs at equal exposure, in currency."""
+        self.window(month)
+        book, money, product = self.books[month], self.lent.settings.worth, self.lent.product
+        places = [self.lent.program.names.index(name) for name in self.bundle.program.names]
+        pds = self.bundle.default_probability(book.values[:, places])
+        clean = np.nan_to_num(book.reads, nan=float(np.nanmedian(self.lent.book(FAULT - 1).reads)))
+        sides = []
+        for one, reads in ((pds, book.reads), (book.true_pd, clean)):
+            made = worth.decided(product, one, reads, money)
+            good, bad = (worth.profit(product, made, np.full(len(one), told), money) for told in (0, 1))
+            sides.append((float(((1 - book.true_pd) * good + book.true_pd * bad).sum()), float(made.limit.sum())))
+        (mine, exposure), (best, of_best) = sides
+        return (best * exposure / max(of_best, 1.0) - mine) / 12
 
 
 def evidently_says(window: Window, then: np.ndarray, names: tuple[str, ...]) -> bool:
@@ -140,65 +152,104 @@ def evidently_says(window: Window, then: np.ndarray, names: tuple[str, ...]) -> 
     return (counted["count"] + len(names) - len(usable)) / len(names) > 0.5
 
 
-def judged(customers: int, seeds: int, evidently: bool) -> Iterator[Judged]:
-    """Every fault on every seed."""
+def one(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Every stream of one seed: what each verdict said in each month, and the money lost in each."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        settings, product, scorer, _ = model(home, 2 * customers)
-        then = scorer.bundle.reference()[list(scorer.bundle.program.names)].to_numpy(np.float64)
-        for seed in range(100, 100 + seeds):
-            for fault in RIGHT:
-                window, labels = stream(fault, seed, customers, product, scorer)
-                report = watch.run(
-                    window, scorer.bundle, labels, settings, int(window.as_of[0]), False, lambda _: None, None, product
-                )
-                other = evidently_says(window, then, scorer.bundle.program.names) if evidently else None
-                psi = any(item.psi > 0.1 for item in report.features)
-                yield Judged(fault, seed, report.verdict.remedy, _stake(report), other, psi)
+        tuned = {"training": {"trials": 1, "max_rounds": 200, "folds": 2, "threads": 1}}
+        settings, product = load_settings(home, tuned), load_product("consumer_platform", home)
+        scenario = Scenario(arguments.customers, 80_000 + arguments.one, months=MONTHS)
+        lent = lender(settings, product, scenario)
+        bundle = bundle_of(lent, home)
+        reference = reference_of(bundle, settings.monitoring)
+        found, base, before = {}, {}, {}
+        for stream in streams(lent, scenario, arguments.one):
+            watched = Watched(lent, bundle, reference, stream, arguments.one)
+            verdicts = {"ours": watched.ours, "psi": watched.any_psi, "evidently": watched.evidently}
+            said = {name: _said(verdict, name, arguments, before, stream.name) for name, verdict in verdicts.items()}
+            if stream.name == "nothing":
+                base = {month: watched.lost(month) for month in range(FAULT, MONTHS)}
+                before = {
+                    name: {month: verdict for month, verdict in told.items() if month < FAULT}
+                    for name, told in said.items()
+                }
+            lost = {} if stream.name in SOUND else {month: watched.lost(month) - base[month] for month in base}
+            found[stream.name] = {"said": said, "lost": {month: round(value, 1) for month, value in lost.items()}}
+        return found
 
 
-def _stake(report: Report) -> float:
-    money = report.money
-    return money.effects[0].at_stake.value / money.expected_loss if money and money.effects else 0.0
+def _said(
+    verdict: Callable[[int], str], name: str, arguments: argparse.Namespace, before: dict[str, Any], stream: str
+) -> dict[int, str]:
+    """By month; a stream with a fault is followed up to its first right verdict."""
+    step = arguments.evidently if name == "evidently" else 1
+    if not step:
+        return {}
+    said = dict(before.get(name, {}))
+    right = RIGHT[stream] if name == "ours" else ("drift",)
+    for month in range(FAULT if before else MADE, MONTHS):
+        if (month - FAULT) % step:
+            continue
+        said[month] = verdict(month)
+        if stream not in SOUND and month >= FAULT and said[month] in right:
+            break
+    return said
 
 
-def summary(found: list[Judged]) -> list[dict[str, object]]:
-    """By fault: how often each verdict was right, and what ours said."""
-    table = []
-    for fault, right in RIGHT.items():
-        here = [item for item in found if item.fault == fault]
-        alarm = fault not in SILENT
-        seen = [item.evidently == alarm for item in here if item.evidently is not None]
-        table.append(
-            {
-                "fault": fault,
-                "streams": len(here),
-                "ours_right": float(np.mean([item.ours in right for item in here])),
-                "ours": dict(Counter(item.ours for item in here)),
-                "at_stake_share": float(np.median([item.at_stake_share for item in here])),
-                "evidently_right": float(np.mean(seen)) if seen else None,
-                "any_psi_right": float(np.mean([item.psi == alarm for item in here])),
-            }
-        )
-    return table
+def table(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By stream and verdict over seeds."""
+    rows = []
+    for stream, right in RIGHT.items():
+        for name in ("ours", "evidently", "psi"):
+            seeds = [run[stream] for run in found if run[stream]["said"][name]]
+            if seeds:
+                rows.append({"stream": stream, "verdict": name, **_row(stream, name, right, seeds)})
+    return rows
+
+
+def _row(stream: str, name: str, right: tuple[str, ...], seeds: list[dict[str, Any]]) -> dict[str, Any]:
+    said = [{int(month): told for month, told in seed["said"][name].items()} for seed in seeds]
+    after = [told for one in said for month, told in one.items() if month >= FAULT]
+    if stream in SOUND:
+        alarms = [told not in SILENT for told in after]
+        a_year = 12 * float(np.mean(alarms))
+        quiet = [all(told in right for month, told in one.items() if month >= FAULT) for one in said]
+        return {"right": float(np.mean(quiet)), "false_a_year": a_year, "told": dict(Counter(after))}
+    wanted = right if name == "ours" else ("drift",)
+    hits = [next((month for month in sorted(one) if month >= FAULT and one[month] in wanted), None) for one in said]
+    # A look in the month of the fault that says so is a delay of 0.
+    delays = [hit - FAULT for hit in hits if hit is not None]
+    lost = [
+        sum(value for month, value in seed["lost"].items() if int(month) <= (MONTHS if hit is None else hit))
+        for seed, hit in zip(seeds, hits, strict=True)
+    ]
+    wrong = [told for told in after if told not in SILENT and told not in wanted]
+    return {
+        "right": len(delays) / len(hits),
+        "delay": float(np.median(delays)) if delays else None,
+        "lost": round(float(np.mean(lost))),
+        "wrong_alarms": len(wrong),
+        "told": dict(Counter(after)),
+    }
 
 
 def main() -> None:
-    """Plant, judge, print and keep."""
+    """Plant, judge, print after each seed, and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--customers", type=int, default=3000)
-    parser.add_argument("--no-evidently", action="store_true", help="it takes most of the time")
-    parser.add_argument("--dry", action="store_true", help="print only, keep no result")
+    add_seeds(parser, 8, 0)
+    parser.add_argument("--customers", type=int, default=6000)
+    parser.add_argument("--evidently", type=int, default=6, help="months between its verdicts; 0: leave it out")
     arguments = parser.parse_args()
-    found = []
-    for item in judged(arguments.customers, arguments.seeds, not arguments.no_evidently):
-        found.append(item)
-        print(item, flush=True)
-    table = summary(found)
-    print("\n".join(json.dumps(row) for row in table))
-    if not arguments.dry:
-        keep("faults", {"customers": arguments.customers, "seeds": arguments.seeds, "table": table})
+    if arguments.one is not None:
+        print(json.dumps(one(arguments)))
+        return
+    name = arguments.into or "faults"
+    found: list[dict[str, Any]] = []
+    for found in runs("benchmarks.faults", name, arguments):
+        if found:
+            print(f"{len(found)} seeds", *map(json.dumps, table(found)), sep="\n", flush=True)
+    asked = {key: getattr(arguments, key) for key in ("customers", "evidently")}
+    keep(name, {"arguments": asked, "table": table(found), "runs": found})
 
 
 if __name__ == "__main__":

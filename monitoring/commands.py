@@ -25,15 +25,14 @@ from features.commands import add_places, read_tables
 from serving.identity import add_by, author
 from serving.model_commands import failed
 
-_ALL_THE_PAST = -(2**31)
-
 
 def add_monitoring(commands: Any) -> None:
     """Add this room's subcommands."""
     monitor = add_group(commands, "monitor", "is the champion still right: one round, or a watch that goes on")
     run = add_command(monitor, "run", _run, "check decisions against the time the model was made; a verdict")
     _add_watched(run)
-    run.add_argument("--since", type=day, metavar="DATE", help="first as_of of the ledger's decisions (default: all)")
+    since = "first as_of of the ledger's decisions (default: those since the last run, and all whose outcome is known)"
+    run.add_argument("--since", type=day, metavar="DATE", help=since)
     run.add_argument("--as-of", type=day, metavar="DATE", help="last as_of, or the date to score --data at (today)")
     run.add_argument("--now", type=day, metavar="DATE", help="what had matured by then is known (default: today)")
     watch = add_command(monitor, "watch", _watch, "run whenever [schedule] says so, until it is stopped")
@@ -83,7 +82,7 @@ def _round(arguments: Arguments, moment: dt.datetime) -> Any:
     since, as_of, now = (getattr(arguments, name, None) for name in ("since", "as_of", "now"))
     asked = rounds.Asked(
         from_ledger=arguments.ledger,
-        since=_ALL_THE_PAST if since is None else since,
+        since=since,
         as_of=today() if as_of is None else as_of,
         now=today() if now is None else now,
         read_on=today(),

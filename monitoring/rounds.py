@@ -12,7 +12,8 @@ from configs.errors import Refusal
 from configs.settings import Product, Settings
 from features.contracts import Columns
 from monitoring import watch
-from monitoring.drift import windows
+from monitoring.drift import decisions, windows
+from monitoring.drift.decisions import Decisions
 from monitoring.drift.windows import Window
 from monitoring.outcomes import arrivals, claims, early
 from monitoring.outcomes.arrivals import Arrivals
@@ -31,17 +32,19 @@ from training.bundle import Bundle
 from training.registry import mirror_champion
 
 KIND = "evidence"
+_ALL_THE_PAST = -(2**31)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a round looks at: decisions of the ledger with as_of in [since, as_of], or the book of the tables then.
 
-    `now` is the day of the label clock, `read_on` today; days since 1970.
+    Without `since` the outcomes of all decisions judge the model, and the decisions since the last run are held against
+    the reference. `now` is the day of the label clock, `read_on` today; days since 1970.
     """
 
     from_ledger: bool
-    since: int
+    since: int | None
     as_of: int
     now: int
     read_on: int
@@ -73,18 +76,19 @@ def go(
 ) -> Round:
     """Watch the champion of `product` once and record what was found. Raises Refusal without a champion."""
     bundle = champion.load_champion(ledger, settings.home, product.name)
-    found = claims.recorded(ledger, product.name, asked.read_on)
-    window = _window(bundle, product, tables, ledger, asked)
-    keys = frozenset(zip(window.customer_id.tolist(), window.as_of.tolist(), strict=True))
+    decided = decisions.read(ledger, bundle)
+    found = claims.recorded(ledger, product.name, decided.about, asked.read_on)
+    window, judged = _windows(bundle, product, tables, decided, asked, settings)
+    keys = frozenset(zip(judged.customer_id.tolist(), judged.as_of.tolist(), strict=True))
     came = arrivals.gather(found, tables.get("outcomes"), keys, product.outcome, asked.now, asked.read_on)
     if came.set_aside:
         arrivals.write(came, settings.home / "quarantine" / f"{product.name}-outcomes.csv")
     labels = came.labels if len(came.labels) else None
     stage("bridge early outcomes, value the remedies")
-    view = _early(window, bundle, came, product, tables, settings, asked.now)
-    gains = _preview(window, bundle, came, product, settings)
+    view = _early(judged, bundle, came, product, tables, settings, asked.now)
+    gains = _preview(judged, bundle, came, product, settings)
     refit = None if gains is None else gains.refit
-    report = watch.run(window, bundle, labels, settings, asked.as_of, asked.evidently, stage, refit, product)
+    report = watch.run(window, bundle, labels, settings, asked.as_of, asked.evidently, stage, refit, product, judged)
     watch.record(report, ledger, at)
     _record(ledger, product.name, bundle.version, came, view, gains, at)
     standing, watched, happened = follow(ledger, product, settings, view, at)
@@ -128,10 +132,24 @@ def follow(
     return standing, watched, tuple(happened)
 
 
-def _window(bundle: Bundle, product: Product, tables: Mapping[str, Columns], ledger: Ledger, asked: Asked) -> Window:
-    if asked.from_ledger or not tables:
-        return windows.from_ledger(ledger, bundle, asked.since, asked.as_of)
-    return windows.from_tables(make_scorer(bundle, product), tables, asked.as_of)
+def _windows(
+    bundle: Bundle,
+    product: Product,
+    tables: Mapping[str, Columns],
+    decided: Decisions,
+    asked: Asked,
+    settings: Settings,
+) -> tuple[Window, Window]:
+    """What is held against the reference, and the decisions whose outcomes judge the model."""
+    if tables and not asked.from_ledger:
+        book = windows.from_tables(make_scorer(bundle, product), tables, asked.as_of)
+        return book, book
+    if asked.since is not None:
+        window = windows.between(decided, bundle, asked.since, asked.as_of)
+        return window, window
+    every, rows = settings.schedule.every_days, settings.monitoring.minimum_rows
+    window = windows.between(decided, bundle, windows.recent(decided, asked.as_of, every, rows), asked.as_of)
+    return window, windows.between(decided, bundle, _ALL_THE_PAST, asked.as_of)
 
 
 def _early(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
@@ -20,16 +20,60 @@ from monitoring.drift.reference import Reference, reference_of
 from monitoring.drift.stability import Stability, budget_of, most_moved, stabilities
 from monitoring.drift.windows import Window, described, outcomes_of
 from monitoring.outcomes.level import Level, level_of
-from monitoring.outcomes.performance import performance
-from monitoring.outcomes.power import Promise, power_of
+from monitoring.outcomes.performance import Performance, performance
+from monitoring.outcomes.power import Power, Promise, power_of
 from monitoring.telling import page
 from monitoring.telling.page import Report
-from monitoring.verdict import Evidence, Worth, judge
+from monitoring.verdict import Evidence, Verdict, Worth, judge
 from serving.ledger import Entry, Ledger, canonical
 from training.bundle import Bundle, file_digest
 from training.validate import Interval
 
 log = logging.getLogger("creditloop.monitoring")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What one window shows and what follows from it, before a page is made of it; `outcomes` (rows judged,)."""
+
+    findings: tuple[Finding, ...]
+    features: tuple[Stability, ...]
+    score: Stability
+    performance: Performance | None
+    level: Level | None
+    power: Power
+    money: Money | None
+    outcomes: np.ndarray
+    verdict: Verdict
+
+
+def examine(
+    window: Window,
+    judged: Window,
+    reference: Reference,
+    bundle: Bundle,
+    labels: Labels | None,
+    settings: Settings,
+    stage: Callable[[str], None],
+    worth: Worth | None = None,
+    product: Product | None = None,
+) -> Examined:
+    """Check, compare, count in money and judge. The outcomes `labels` tell of the decisions `judged`."""
+    bounds = settings.monitoring
+    stage(f"check {len(window):,} rows of {len(bundle.program.names)} features")
+    counted = reference.count(window.values, window.default_probability)
+    *moved, score = stabilities(counted, reference.counted, reference.grid, reference.sizes(window.customers()), bounds)
+    findings = check_window(window, counted, reference, bounds) if len(window) else []
+    money = None
+    if len(window):
+        stage("count the drift in money")
+        money = _money(window, reference, bundle, product, _suspects(findings, moved, bundle), settings)
+    known = performance(judged, labels, _interval(bundle.validation["auc"])) if labels is not None else None
+    outcomes = outcomes_of(judged, labels) if labels is not None else np.full(len(judged), -1, np.int8)
+    level = _level(judged, outcomes, bundle)
+    power = power_of(known.defaults if known else 0, _promise(bundle), budget_of(bounds), bounds)
+    verdict = judge(Evidence(len(window), findings, score, known, level, power, money, worth), bounds)
+    return Examined(tuple(findings), tuple(moved), score, known, level, power, money, outcomes, verdict)
 
 
 def run(
@@ -42,53 +86,42 @@ def run(
     stage: Callable[[str], None],
     worth: Worth | None = None,
     product: Product | None = None,
+    judged: Window | None = None,
 ) -> Report:
-    """Check, compare, count in money, judge and write the pages of one window under `settings.home`/reports.
+    """Examine one window, and write its pages under `settings.home`/reports.
 
     `worth` is what a new model would gain, where one was tried. The policy is that of `product`, else of the product
-    file of the bundle's name.
+    file of the bundle's name. `judged` are the decisions of which `labels` tell, by default those of the window.
     """
     bounds = settings.monitoring
-    stage(f"check {len(window):,} rows of {len(bundle.program.names)} features")
+    judged = window if judged is None else judged
     reference = reference_of(bundle, bounds)
-    counted = reference.count(window.values, window.default_probability)
-    *moved, score = stabilities(counted, reference.counted, reference.grid, reference.sizes(window.customers()), bounds)
-    findings = check_window(window, counted, reference, bounds) if len(window) else []
-    money = None
-    if len(window):
-        stage("count the drift in money")
-        money = _money(window, reference, bundle, product, _suspects(findings, moved, bundle), settings)
-    known = performance(window, labels, _interval(bundle.validation["auc"])) if labels is not None else None
-    outcomes = outcomes_of(window, labels) if labels is not None else np.full(len(window), -1, np.int8)
-    level = _level(window, outcomes, bundle)
-    budget = budget_of(bounds)
-    power = power_of(known.defaults if known else 0, _promise(bundle), budget, bounds)
-    verdict = judge(Evidence(len(window), findings, score, known, level, power, money, worth), bounds)
+    found = examine(window, judged, reference, bundle, labels, settings, stage, worth, product)
     folder = settings.home / "reports" / bundle.product
     stem = f"monitor-{iso(now)}-{bundle.version[-10:]}"
     drift_page = None
     if evidently and len(window) >= 2:
         stage("render Evidently's page")
-        shown = [item.name for item in most_moved(moved)[: bounds.evidently_columns]]
+        shown = [item.name for item in most_moved(found.features)[: bounds.evidently_columns]]
         drift_page = _evidently(window, reference.values, bundle, shown, settings, folder / f"{stem}-evidently.html")
     report = Report(
         product=bundle.product,
         model=bundle.version,
         now=iso(now),
         window=described(window),
-        verdict=verdict,
-        findings=tuple(findings),
-        score=score,
-        features=tuple(most_moved(moved)) if len(window) else (),
-        performance=known,
+        verdict=found.verdict,
+        findings=found.findings,
+        score=found.score,
+        features=tuple(most_moved(found.features)) if len(window) else (),
+        performance=found.performance,
         page=folder / f"{stem}.html",
         evidently_page=drift_page,
-        level=level,
-        power=power,
-        money=money,
-        budget=budget.told,
+        level=found.level,
+        power=found.power,
+        money=found.money,
+        budget=budget_of(bounds).told,
     )
-    page.write(report, page.plots(report, window, reference, outcomes), to_json(report))
+    page.write(report, page.plots(report, window, judged, reference, found.outcomes), to_json(report))
     return report
 
 

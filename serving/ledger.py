@@ -146,12 +146,12 @@ class Ledger:
         """The record first made under an idempotency key."""
         return self._first(_READ.where(RECORDS.c.idempotency_key == key))
 
-    def records(self, kind: str | None = None, product: str | None = None) -> Iterator[Record]:
-        """Records in order, streamed; of one kind and product where given.
+    def records(self, kind: str | None = None, product: str | None = None, after: int = 0) -> Iterator[Record]:
+        """Records in order, streamed, those with a sequence number above `after`; of one kind and product where given.
 
         Those of customers who were erased are left out: there is nothing in them to read.
         """
-        query = _READ.order_by(RECORDS.c.seq)
+        query = _READ.where(RECORDS.c.seq > after).order_by(RECORDS.c.seq)
         if kind is not None:
             query = query.where(RECORDS.c.kind == kind)
         if product is not None:

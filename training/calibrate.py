@@ -42,6 +42,11 @@ class Calibration:
         """PD, (rows,), between 0 and 1."""
         return expit(self.log_odds(raw_score))
 
+    def through(self, intercept: float, slope: float) -> Calibration:
+        """The calibration whose log-odds are intercept + slope x these: a rising line keeps every rank."""
+        line = intercept + slope * self.intercept
+        return replace(self, intercept=line, slope=slope * self.slope, bend=slope * self.bend)
+
     def slope_between(self, one: float, other: float) -> float:
         """Log-odds of default for each unit of raw score on the way between two raw scores: of a line, its slope."""
         if not self.knots and not self.bend:

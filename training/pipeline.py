@@ -17,7 +17,7 @@ from features.contracts import Columns, iso
 from training import bundle as bundles
 from training import dataset, depot, explain, gate, report, sections, tune
 from training.bundle import Bundle
-from training.dataset import Split
+from training.dataset import Dataset, Split
 from training.judgement import Judgement, gains, judge
 from training.model import Model, make, study_name
 from training.record import describe_run
@@ -54,25 +54,45 @@ def train(
 
     `stage` is told what happens next, `progress` each trial. Raises DataError where the data cannot train a model.
     """
-    from training import registry  # MLflow takes seconds to import: only who registers pays
-
     stage("build features and labels")
     data = dataset.assemble(product, tables, now)
     split = dataset.split(data, settings.training)
-    data_digest = dataset.digest(tables)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
     family = f"{product.name} {split.train.program.digest}"
     name = study_name(split, settings.training)
     long_run = product.calibration.long_run_default_rate
     model = make(split, settings.training, settings.stores.studies, name, progress, long_run, family)
+    return published(product, tables, data, split, model, _reference(split, model), champion, settings, now, stage)
+
+
+def published(
+    product: Product,
+    tables: Mapping[str, Columns],
+    data: Dataset,
+    split: Split,
+    model: Model,
+    reference: pd.DataFrame,
+    champion: Bundle | None,
+    settings: Settings,
+    now: int,
+    stage: Callable[[str], None],
+    certainty: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Judge a made model on the test rows, let the gate answer, write the version and register it as a challenger.
+
+    `certainty` are the sections about PD intervals and reasons where they are known already (the trees are not new);
+    without, they are measured.
+    """
+    from training import registry  # MLflow takes seconds to import: only who registers pays
+
     stage(f"validate on {len(split.test):,} rows")
     scale = make_scale(product.scaling, product.grades)
-    reference = _reference(split, model)
     judged = judge(product, tables, data, split, model, reference, scale, champion, settings, now, stage)
-    stage("measure how sure its PDs and reasons are")
-    certainty = explain.certainty(split, model, scale, settings)
-    run = describe_run(product, settings, data_digest, iso(now))
-    summary = _summary(split, model, run) | judged.evidence | certainty
+    if certainty is None:
+        stage("measure how sure its PDs and reasons are")
+        certainty = explain.certainty(split, model, scale, settings)
+    run = describe_run(product, settings, dataset.digest(tables), iso(now))
+    summary = {**_summary(split, model, run), **judged.evidence, **certainty}
     stage("write the bundle, log to MLflow")
     signer = signing_key(settings.signing)
     parts = _parts(product, split, model, scale, reference, judged, summary)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
-from features.contracts import Columns, Text, iso, to_day
+from features.contracts import Columns, Text, iso
 from features.outcome import Labels
+from monitoring.drift import decisions
+from monitoring.drift.decisions import Decisions
 from serving.ledger import Ledger
 from serving.score import Scorer
 from training.bundle import Bundle
@@ -72,38 +74,40 @@ class Window:
 
 def from_ledger(ledger: Ledger, bundle: Bundle, since: int, until: int) -> Window:
     """The decisions of `bundle` whose as_of lies in [since, until], days since 1970."""
-    bodies, left_out, before = [], 0, 0
-    earlier = range(since - (until - since + 1), since)
-    for record in ledger.records("decision", bundle.product):
-        body = record.body()
-        as_of = to_day(dt.date.fromisoformat(body["answer"]["as_of"]))
-        before += as_of in earlier
-        if not since <= as_of <= until:
-            continue
-        if body["answer"]["model"] != bundle.version:
-            left_out += 1
-            continue
-        bodies.append((body, as_of))
-    values, unreadable = _numbers([body["evidence"]["features"] for body, _ in bodies], bundle.program.names)
-    questions = [body["question"] for body, _ in bodies]
+    return between(decisions.read(ledger, bundle), bundle, since, until)
+
+
+def between(found: Decisions, bundle: Bundle, since: int, until: int) -> Window:
+    """Those of the decisions that `bundle` made whose as_of lies in [since, until], days since 1970."""
+    own, days = found.own, found.as_of
+    rows = np.flatnonzero((since <= own.as_of) & (own.as_of <= until))
+    inside = (since <= days) & (days <= until)
+    before = int(((days >= since - (until - since + 1)) & (days < since)).sum())
+    words = Counter(name for row, name in own.unreadable if since <= own.as_of[row] <= until)
     return Window(
-        values=values,
-        default_probability=np.array([body["answer"]["default_probability"] for body, _ in bodies], np.float64),
-        customer_id=np.array([body["answer"]["customer_id"] for body, _ in bodies], object),
-        as_of=np.array([as_of for _, as_of in bodies], np.int32),
-        left_out=left_out,
-        asked=Asked(
-            requested_amount=np.array([question["requested_amount"] for question in questions], np.float64),
-            group_exposure=np.array([question.get("group_exposure") for question in questions], np.float64),
-            known=np.array([any(question["records"].values()) for question in questions], bool),
-        ),
+        values=own.values[rows],
+        default_probability=own.default_probability[rows],
+        customer_id=own.customer_id[rows],
+        as_of=own.as_of[rows],
+        left_out=int((inside & ~found.ours).sum()),
+        asked=Asked(own.requested_amount, own.group_exposure, own.known).take(rows),
         arrival=Arrival(
             until=until,
-            rows_before=before if before else None,
-            unreadable=unreadable,
-            unseen=_unseen(bundle, [_facts(question) for question in questions]),
+            rows_before=before or None,
+            unreadable=dict(words),
+            unseen=_unseen(bundle, [own.facts[row] for row in rows] if own.facts else ()),
         ),
     )
+
+
+def recent(found: Decisions, until: int, days: int, rows: int) -> int:
+    """The first as_of of a window that ends with `until` and holds `days`, and more where they hold fewer than `rows`.
+
+    A fault of last month among the decisions of all years would be a small share of them.
+    """
+    own = np.sort(found.own.as_of[found.own.as_of <= until])
+    since = until - days + 1
+    return min(since, int(own[-rows])) if len(own) >= rows else min(since, int(own[0]) if len(own) else since)
 
 
 def from_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> Window:
@@ -163,29 +167,6 @@ def described(window: Window) -> str:
     if not len(window):
         return f"no decisions{others}"
     return f"{len(window):,} decisions, as of {iso(window.as_of.min())} to {iso(window.as_of.max())}{others}"
-
-
-def _numbers(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> tuple[np.ndarray, dict[str, int]]:
-    """The rows as (rows, names), None as missing; what is no number is missing too, and counted by name."""
-    shape = (len(rows), len(names))
-    try:
-        return np.array(rows, np.float64).reshape(shape), {}
-    except (ValueError, TypeError):
-        pass
-    values, unreadable = np.full(shape, np.nan), dict.fromkeys(names, 0)
-    for at, row in enumerate(rows):
-        for place, (name, value) in enumerate(zip(names, row, strict=False)):
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                values[at, place] = value
-            elif value is not None:
-                unreadable[name] += 1
-    return values, {name: count for name, count in unreadable.items() if count}
-
-
-def _facts(question: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The last flat row that came with a question."""
-    rows: list[Mapping[str, Any]] = question["records"].get("facts") or []
-    return rows[-1] if rows else {}
 
 
 def _facts_of_table(bundle: Bundle, facts: Columns, as_of: int) -> Iterable[Mapping[str, Any]]:

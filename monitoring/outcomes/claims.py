@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -38,15 +38,6 @@ class SetAside:
     as_of: int
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    customer_id: str
-    as_of: dt.date
-
-
-class _Decided(msgspec.Struct, frozen=True):
-    answer: _Asked
-
-
 class _Told(msgspec.Struct, frozen=True):
     decision_id: str
     defaulted: bool
@@ -75,37 +66,32 @@ class Recorded:
     set_aside: tuple[SetAside, ...]
 
 
-def recorded(ledger: Ledger, product: str, read_on: int) -> Recorded:
-    """Every outcome in the ledger, each held against the decision it is about; `read_on` is today.
+def recorded(ledger: Ledger, product: str, about: Mapping[str, tuple[str, int]], read_on: int) -> Recorded:
+    """Every outcome in the ledger, each held against the decision it is `about`, by id; `read_on` is today.
 
     `record_outcome` refuses what is unsound; whoever else writes into the ledger may not.
     """
-    decisions = {
-        record.entry.id: None if record.erased else _asked(record.entry.body)
-        for record in ledger.records("decision", product)
-    }
     claims, aside = [], []
     for record in ledger.records(KIND, product):
         said = msgspec.json.decode(record.entry.body, type=_Told)
-        asked, there = decisions.get(said.decision_id), said.decision_id in decisions
+        asked = about.get(said.decision_id)
         told, on = to_day(dt.datetime.fromisoformat(record.entry.at).date()), to_day(said.on)
-        reason: Reason | None = "erased" if there and asked is None else _unsound(asked, on, told, read_on)
+        reason = _unsound(asked, on, told, read_on) if asked else _nobody(ledger, said.decision_id)
         customer, as_of = asked or ("", int(NEVER))
         if reason is None:
             claims.append(Claim(record.entry.id, said.decision_id, customer, as_of, said.defaulted, on, told))
         else:
             aside.append(SetAside("ledger", reason, record.entry.id, customer, as_of))
-    return Recorded(tuple(claims), frozenset(filter(None, decisions.values())), tuple(aside))
+    return Recorded(tuple(claims), frozenset(about.values()), tuple(aside))
 
 
-def _asked(body: bytes) -> tuple[str, int]:
-    answer = msgspec.json.decode(body, type=_Decided).answer
-    return answer.customer_id, to_day(answer.as_of)
+def _nobody(ledger: Ledger, decision_id: str) -> Reason:
+    """Why there is no decision to read: there never was one, or its customer was erased."""
+    record = ledger.by_id(decision_id)
+    return "erased" if record is not None and record.erased else "unknown"
 
 
-def _unsound(asked: tuple[str, int] | None, on: int, told: int, read_on: int) -> Reason | None:
-    if asked is None:
-        return "unknown"
+def _unsound(asked: tuple[str, int], on: int, told: int, read_on: int) -> Reason | None:
     if on < asked[1]:
         return "before"
     return "future" if on > told or told > read_on else None

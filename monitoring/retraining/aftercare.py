@@ -51,7 +51,7 @@ def follow_challenger(ledger: Ledger, product: Product, settings: Settings, at: 
     body = record.body()
     scorer = make_scorer(_load(settings.home, product.name, body["challenger"]), product)
     shadow.follow(ledger, current.version, scorer, record.seq, at)
-    compared = shadow.compare(ledger, product.name, current.version, body["challenger"])
+    compared = shadow.compare(ledger, product.name, current.version, body["challenger"], record.seq)
     today = dt.datetime.fromisoformat(at).date()
     checks = limits.promotion_checks(body, compared, settings.retraining, today)
     return Standing(body["challenger"], compared, checks)
@@ -83,7 +83,7 @@ def watch_champion(
     assert record is not None  # the pointer is a record of this ledger
     former = make_scorer(_load(settings.home, product.name, promotion.previous), product)
     shadow.follow(ledger, promotion.version, former, record.seq, at)
-    compared = shadow.compare(ledger, product.name, promotion.version, promotion.previous)
+    compared = shadow.compare(ledger, product.name, promotion.version, promotion.previous, record.seq)
     found = limits.breaches(promotion, compared, outcomes, settings.retraining.breach, today)
     return Watched(promotion, compared, found)
 

@@ -16,7 +16,7 @@ from serving import champion
 from serving.ledger import Ledger, Record, canonical
 from training import dataset
 
-# A shifted intercept is a new version too, and training sets the level anew.
+# A shifted intercept is a new version too: the same trees under another level (recalibrate.py).
 CALLS_FOR_RETRAINING = ("shift_intercept", "recalibrate", "retrain")
 
 

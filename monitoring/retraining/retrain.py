@@ -14,7 +14,7 @@ from features import matrix, outcome
 from features.contracts import Columns, iso, to_day
 from features.outcome import Labels
 from monitoring.outcomes import restated
-from monitoring.retraining import grounds
+from monitoring.retraining import grounds, recalibrate
 from monitoring.retraining.worth import Worth, compare, decided, policy_reads, yearly_volume
 from serving import champion
 from serving.ledger import Entry, Ledger, canonical
@@ -36,8 +36,9 @@ def retrain(
     stage: Callable[[str], None],
     anyway: str | None = None,
 ) -> pipeline.Outcome:
-    """Train a challenger if the latest verdict on the champion calls for one, or `anyway` says why without.
+    """Make a challenger if the latest verdict on the champion calls for one, or `anyway` says why without.
 
+    A verdict that only the level or the line is off moves these alone, on the same trees; else a model is trained.
     The ledger keeps what called for it, what came out, and what the challenger would have been worth on its test
     rows. Raises Refusal where the verdict calls for nothing or for a repair of the data, within the cooldown, where
     the same data were used before, where outcomes were restated in numbers, or where another retraining is running.
@@ -53,7 +54,11 @@ def retrain(
         labels = _labels(product, tables, now)
         kept = restated.memory(settings.home, product.name)
         restated.require_they_hold(kept, labels, settings.retraining.restated_significance)
-        made = pipeline.train(product, tables, settings, now, current, progress, stage)
+        if remedy in recalibrate.LINES:
+            side = unseen(tables, labels, now, settings.training)
+            made = recalibrate.recalibrate(remedy, product, tables, settings, current, labels, side, now, stage)
+        else:
+            made = pipeline.train(product, tables, settings, now, current, progress, stage)
         stage("value the challenger against the champion")
         worth = challenger_worth(product, tables, made.bundle, current, labels, now, settings)
         restated.remember(kept, labels)

@@ -84,9 +84,7 @@ def follow(ledger: Ledger, model: str, shadow: Scorer, since: int, at: str) -> i
     product, version = shadow.product.name, shadow.bundle.version
     seen = max([since, *(batch.last for batch in _batches(ledger, product, model, version))])
     waiting = [
-        record
-        for record in ledger.records("decision", product)
-        if record.seq > seen and not record.erased and record.body()["answer"]["model"] == model
+        record for record in ledger.records("decision", product, seen) if record.body()["answer"]["model"] == model
     ]
     for first in range(0, len(waiting), _BATCH):
         taken = waiting[first : first + _BATCH]
@@ -116,14 +114,14 @@ def _batches(ledger: Ledger, product: str, model: str, version: str) -> Iterator
             yield batch
 
 
-def compare(ledger: Ledger, product: str, model: str, shadow: str) -> Compared | None:
-    """What `model` decided beside what `shadow` would have; None before the shadow saw a decision."""
+def compare(ledger: Ledger, product: str, model: str, shadow: str, since: int = 0) -> Compared | None:
+    """What `model` decided after record `since` beside what `shadow` would have; None before it saw a decision."""
     batches = list(_batches(ledger, product, model, shadow))
     answers = {row.decision_id: row for batch in batches for row in batch.rows}
     pairs = [
         (record.entry.at, record.body()["answer"], answers[record.entry.id])
-        for record in ledger.records("decision", product)
-        if record.entry.id in answers and not record.erased
+        for record in ledger.records("decision", product, since)
+        if record.entry.id in answers
     ]
     if not pairs:
         return None

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from configs.policy import grade_of
 from configs.settings import Product
 from configs.watching import Worth as WorthSettings
 from features import matrix
 from features.catalogue import compile_program, features_named
 from features.contracts import Columns
-from serving.knock_outs import Applicant, read
-from serving.policy import Grant, grant
+from monitoring.drift.grants import granted
+from monitoring.drift.windows import Asked
+from serving.price import price
+from training.scaling import make_scale
 from training.validate import Interval
 
 
@@ -69,25 +70,25 @@ def decided(product: Product, default_probability: np.ndarray, reads: np.ndarray
 
     Nobody asked for an amount: the limit is what the policy would grant. A referral is granted with the stated share.
     """
-    names = product.policy.reads()
-    grants = [
-        grant(product, grade_of(product.grades, pd_), pd_, Applicant(features=read(names, values)))
-        for pd_, values in zip(default_probability.tolist(), reads.tolist(), strict=True)
-    ]
-    share = {"approve": 1.0, "refer": settings.referred_share, "decline": 0.0}
+    unsaid = np.full(len(default_probability), np.nan)
+    asked = Asked(unsaid, unsaid, np.ones(len(default_probability), bool))
+    features = dict(zip(product.policy.reads(), reads.T, strict=True))
+    grade = make_scale(product.scaling, product.grades).grade_index(default_probability)
+    book = granted(product, default_probability, grade, features, asked)
     return Decided(
-        np.array([one.decision for one in grants], object),
-        np.array([share[one.decision] * one.limit for one in grants], np.float64),
-        np.array([_margin(product, one, settings) for one in grants], np.float64),
+        np.where(book.approved, "approve", np.where(book.referred, "refer", "decline")).astype(object),
+        book.limit * np.where(book.referred, settings.referred_share, 1.0),
+        _margin(product, default_probability, settings),
     )
 
 
-def _margin(product: Product, granted: Grant, settings: WorthSettings) -> float:
+def _margin(product: Product, default_probability: np.ndarray, settings: WorthSettings) -> np.ndarray:
     pricing = product.policy.pricing
-    if pricing is None or granted.price is None:
-        return settings.margin
-    net = granted.price.rate - pricing.funding_rate - pricing.operating_cost_rate
-    return net * product.outcome.window_months / 12
+    if pricing is None:
+        return np.full(len(default_probability), settings.margin)
+    window, loss = product.outcome.window_months, product.policy.loss_given_default
+    rates = np.array([price(pricing, one, loss, window)[0].rate for one in default_probability.tolist()])
+    return (rates - pricing.funding_rate - pricing.operating_cost_rate) * window / 12
 
 
 def profit(product: Product, made: Decided, bad: np.ndarray, settings: WorthSettings) -> np.ndarray:

@@ -87,8 +87,13 @@ def write(report: Report, shown: Mapping[str, Plot], memo: Mapping[str, object])
             unfinished.write_text(text, encoding="utf-8")
 
 
-def plots(report: Report, window: Window, reference: Reference, outcomes: np.ndarray) -> dict[str, Plot]:
-    """At most three: PDs then and now, money at stake, and PDs against outcomes or the feature that matters most."""
+def plots(
+    report: Report, window: Window, judged: Window, reference: Reference, outcomes: np.ndarray
+) -> dict[str, Plot]:
+    """At most three: PDs then and now, money at stake, and PDs against outcomes or the feature that matters most.
+
+    `outcomes` are of the decisions `judged`, (rows,).
+    """
     if not len(window):
         return {}
     before, pds = reference.default_probability, window.default_probability
@@ -99,9 +104,8 @@ def plots(report: Report, window: Window, reference: Reference, outcomes: np.nda
         found["money"] = _both(lambda axes: _bars(axes, effects, currency), "expected loss at stake, by feature")
     known = outcomes >= 0
     if report.level is not None:
-        found["outcomes"] = _both(
-            lambda axes: _calibration(axes, pds[known], outcomes[known] == 1), "default rate against PD, by tenths"
-        )
+        foretold, bad = judged.default_probability[known], outcomes[known] == 1
+        found["outcomes"] = _both(lambda axes: _calibration(axes, foretold, bad), "default rate against PD, by tenths")
     elif report.features:
         name = next((effect.subject for effect in effects if effect.kind == "feature"), report.features[0].name)
         place = [feature.name for feature in reference.features].index(name)

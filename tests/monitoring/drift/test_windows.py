@@ -16,7 +16,7 @@ from configs.errors import DataError
 from features.contracts import Columns, to_day
 from features.outcome import Labels
 from features.simulate import Portfolio
-from monitoring.drift import windows
+from monitoring.drift.decisions import numbers
 from monitoring.drift.windows import described, from_frame, from_ledger, from_tables, outcomes_of
 from serving import batch
 from serving.api import DecideRequest
@@ -155,6 +155,6 @@ def test_outcomes_are_joined_by_customer_and_date(window) -> None:
 
 
 def test_what_is_no_number_in_a_record_is_missing_and_counted() -> None:
-    values, unreadable = windows._numbers([[1, None, "x"], [True, 2.5, None]], ["a", "b", "c"])
-    assert unreadable == {"a": 1, "c": 1}
+    values, unreadable = numbers([[1, None, "x"], [True, 2.5, None]], ["a", "b", "c"])
+    assert unreadable == [(0, "c"), (1, "a")]
     np.testing.assert_array_equal(values, [[1, np.nan, np.nan], [np.nan, 2.5, np.nan]])

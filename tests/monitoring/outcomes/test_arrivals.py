@@ -20,6 +20,7 @@ from monitoring.outcomes.arrivals import Arrivals, gather, write
 from monitoring.outcomes.claims import Claim, Recorded, as_table, recorded
 from serving.ledger import Entry, Ledger, canonical
 from serving.outcomes import record_outcome
+from serving.vault import Vault
 
 PRODUCT = "consumer_platform"
 ASKED = dt.date(2024, 1, 31)
@@ -56,10 +57,22 @@ def gathered(ledger: Ledger) -> Callable[..., Arrivals]:
     """What is used of the ledger and of a table at `now`."""
 
     def found(table: Columns | None = None, now: int = NOW) -> Arrivals:
-        from_ledger = recorded(ledger, PRODUCT, now)
+        answers = {one.entry.id: one.body()["answer"] for one in ledger.records("decision", PRODUCT)}
+        about = {name: (said["customer_id"], to_day(ASKED)) for name, said in answers.items()}
+        from_ledger = recorded(ledger, PRODUCT, about, now)
         return gather(from_ledger, table, from_ledger.asked, DEFINITION, now, now)
 
     return found
+
+
+def test_an_outcome_about_an_erased_customer_is_set_aside_as_such(tmp_path: Path) -> None:
+    sealed = Ledger(f"sqlite:///{tmp_path}/sealed.db", Vault(tmp_path / "key"))
+    body = canonical({"answer": {"customer_id": "a", "as_of": ASKED.isoformat()}})
+    at = "2024-01-31T10:00:00+00:00"
+    sealed.append([Entry("d-a", "decision", PRODUCT, "a", at, body, personal=True)])
+    record_outcome(sealed, "d-a", False, CLOSED, "2025-02-10T00:00:00+00:00")
+    sealed.erase("a", "an officer", "asked for it", at)
+    assert [one.reason for one in recorded(sealed, PRODUCT, {}, NOW).set_aside] == ["erased"]
 
 
 def table(*rows: dict[str, Any]) -> Columns:
