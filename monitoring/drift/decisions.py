@@ -71,7 +71,9 @@ class _Body(msgspec.Struct, frozen=True):
     evidence: msgspec.Raw
 
 
-_BODY, _QUESTION, _EVIDENCE = (msgspec.json.Decoder(kind) for kind in (_Body, _Question, _Evidence))
+_BODY = msgspec.json.Decoder(_Body)
+_QUESTION = msgspec.json.Decoder(_Question)
+_EVIDENCE = msgspec.json.Decoder(_Evidence)
 
 
 def read(ledger: Ledger, bundle: Bundle) -> Decisions:
