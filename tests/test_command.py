@@ -213,7 +213,8 @@ def test_the_key_is_given_once_and_not_kept(flow: Flow) -> None:
 
 
 def test_the_ledger_holds_what_was_done(flow: Flow) -> None:
-    assert flow.ran["verify"].json["records"] == 8  # two trainings, a promotion, two verdicts with evidence, a retraining
+    # two trainings, a promotion, two verdicts with their evidence, a retraining
+    assert flow.ran["verify"].json["records"] == 8
 
 
 def test_nothing_is_left_unfinished(flow: Flow) -> None:
