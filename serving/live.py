@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from configs.errors import InputError
-from configs.settings import Settings, load_product
+from configs.settings import Product, Settings, load_product
 from serving import access, canary, champion, metrics, overlay, referral
 from serving.api import DecideRequest, DecisionAnswer
 from serving.checkpoint import Checkpoints
@@ -49,10 +49,10 @@ class Live:
         self.sources = {name: open_source(self.scorers[name].product, settings) for name in products}
         self.overlays = {name: overlay.overlays(self.ledger, name) for name in self.scorers}
         self.past = Scorers(self.ledger, settings.home)
-        for name, scorer in self.scorers.items():
+        for scorer in self.scorers.values():
             warm(scorer)
             self._record_policy(scorer)
-            self._look(name)
+            self._look(scorer)
         self._checkpoints = Checkpoints(self.ledger, settings) if settings.serving.anchor else None
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="champion-watcher", daemon=True)
@@ -92,7 +92,7 @@ class Live:
                 self.keys = access.load_keys(self.settings.home)
             for name in list(self.scorers):
                 with _last_good_stays(f"who answers for {name}"):
-                    self._look(name)
+                    self._look(self.scorers[name])
                 with _last_good_stays(f"the overlays of {name}"):
                     self.overlays = {**self.overlays, name: overlay.overlays(self.ledger, name)}
                 with _last_good_stays(f"the champion of {name}"):
@@ -101,19 +101,20 @@ class Live:
                 with _last_good_stays("the checkpoint"):
                     self._checkpoints.follow(time.monotonic(), utc_now())
 
-    def _look(self, name: str) -> None:
+    def _look(self, scorer: Scorer) -> None:
         """What the ledger says of a product beside its champion: a kill switch, a canary."""
+        name = scorer.product.name
         before = self.standing.get(name, Standing())
         found = before.followed(referral.current(self.ledger, name), canary.current(self.ledger, name))
         self.standing = {**self.standing, name: found}
         if found.waits:
-            self._load_challenger(name, found)
+            self._load_challenger(scorer.product, found)
         elif found.canary is None:
             self.loading.forget(canary_slot(name))
-        metrics.stands(name, found.referral is not None, found.share, DEGRADED in self.scorers[name].flags)
+        metrics.stands(name, found.referral is not None, found.share, DEGRADED in scorer.flags)
 
-    def _load_challenger(self, name: str, standing: Standing) -> None:
-        wanted, product = standing.canary, self.scorers[name].product
+    def _load_challenger(self, product: Product, standing: Standing) -> None:
+        wanted, name = standing.canary, product.name
         assert wanted is not None
 
         def load() -> Scorer:

@@ -67,10 +67,10 @@ class Loading:
         """
         if not self._backoff.due(slot, record_id, now):
             return None
-        if self._trials.get(slot, ("",))[0] != record_id:
-            self._end(slot)
-            self._trials[slot] = record_id, trial(self._settings, product, version)
         try:
+            if self._trials.get(slot, ("",))[0] != record_id:
+                self._end(slot)
+                self._trials[slot] = record_id, trial(self._settings, product, version)
             if not self._trials[slot][1].passed():
                 return None
             scorer = load()
@@ -104,8 +104,7 @@ class Loading:
 
 def trial(settings: Settings, product: Product, version: str) -> Trial:
     """Begin to try a version."""
-    folder = champion.bundle_folder(settings.home, product.name, version)
-    return Trial(folder, product, trusted_in(settings.home), settings.serving.trial_seconds)
+    return Trial(settings.home, product, version, settings.serving.trial_seconds)
 
 
 def fallback_scorer(home: Path, product: Product, version: str) -> Scorer:

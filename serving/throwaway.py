@@ -2,7 +2,7 @@
 
 A damaged model text aborts the process that reads it, and no `try` helps. The hash and the signature find damage; what
 was made badly and signed all the same ends here.
-Run by Trial: python -m serving.throwaway < JSON of folder, product, trusted, seconds
+Run by Trial: python -m serving.throwaway < JSON of home, product, version, seconds
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,9 +25,9 @@ ROOT = Path(__file__).parents[1]
 class Trial:
     """One version on trial, `seconds` at most: `passed` is asked until it says True or raises, then `end` called."""
 
-    def __init__(self, folder: Path, product: Product, trusted: Sequence[str], seconds: float) -> None:
-        self._version, self._seconds = folder.name, seconds
-        asked = {"folder": str(folder), "product": product.model_dump_json(), "trusted": trusted, "seconds": seconds}
+    def __init__(self, home: Path, product: Product, version: str, seconds: float) -> None:
+        self._version, self._seconds = version, seconds
+        asked = {"home": str(home), "product": product.model_dump_json(), "version": version, "seconds": seconds}
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `end`
         with tempfile.TemporaryFile() as told:
             told.write(json.dumps(asked).encode())
@@ -66,19 +65,21 @@ class Trial:
 
 
 def main() -> int:
-    """Load, score the golden rows, explain them and score nobody: all that the first request would need."""
+    """Fetch, load, score the golden rows, explain them and score nobody: all that the first request would need."""
     asked = json.load(sys.stdin)
     # By the clock of the system, whatever the model's own code does, and even where nobody waits any more.
     signal.setitimer(signal.ITIMER_REAL, asked["seconds"])
     with suppress(OSError):  # Linux: where memory runs out, this process goes first
         Path("/proc/self/oom_score_adj").write_text("1000")
+    from serving import champion
+    from serving.score import make_scorer, warm
     from training import bundle as bundles
+    from training.signature import trusted_in
 
+    home, product = Path(asked["home"]), Product.model_validate_json(asked["product"])
     try:
-        bundle = bundles.load(Path(asked["folder"]), asked["trusted"])
-        from serving.score import make_scorer, warm  # a second of imports that a refusal does not need
-
-        warm(make_scorer(bundle, Product.model_validate_json(asked["product"])))
+        folder = champion.bundle_folder(home, product.name, asked["version"])
+        warm(make_scorer(bundles.load(folder, trusted_in(home)), product))
     except CreditloopError as error:
         print(error, file=sys.stderr)
         return 1

@@ -69,6 +69,10 @@ def trusted(torn: Path) -> tuple[str, ...]:
     return (public_key(signing_key(load_settings(torn.parents[2]).signing)),)
 
 
+def home_of(bundle: Bundle) -> Path:
+    return bundle.folder.parents[2]
+
+
 def told(trial: Trial) -> str:
     try:
         trial.passed(wait=True)
@@ -80,27 +84,27 @@ def told(trial: Trial) -> str:
 
 
 def test_a_sound_version_passes(bundle: Bundle, product: Product) -> None:
-    trial = Trial(bundle.folder, product, trusted_in(bundle.folder.parents[2]), 120.0)
+    trial = Trial(home_of(bundle), product, bundle.version, 120.0)
     assert not trial.passed()  # it takes its time, and nobody waits for it
     assert told(trial) == "passed"
 
 
 def test_what_does_not_come_to_an_end_is_ended(bundle: Bundle, product: Product) -> None:
-    assert "was not through after 0.2 s" in told(Trial(bundle.folder, product, ("0" * 64,), 0.2))
+    assert "was not through after 0.2 s" in told(Trial(home_of(bundle), product, bundle.version, 0.2))
 
 
 def test_what_the_kernel_kills_for_want_of_memory_is_named(bundle: Bundle, product: Product) -> None:
-    trial = Trial(bundle.folder, product, ("0" * 64,), 120.0)
+    trial = Trial(home_of(bundle), product, bundle.version, 120.0)
     os.kill(trial._process.pid, signal.SIGKILL)
     assert "was ended by SIGKILL" in told(trial)
 
 
-def test_a_refusal_comes_out_in_its_own_words(torn: Path, product: Product) -> None:
-    assert "which is not trusted here" in told(Trial(torn, product, ("0" * 64,), 120.0))
+def test_a_refusal_comes_out_in_its_own_words(bundle: Bundle, product: Product) -> None:
+    assert "this is not a model version" in told(Trial(home_of(bundle), product, "never-made", 120.0))
 
 
 def test_ending_a_trial_leaves_no_process(bundle: Bundle, product: Product) -> None:
-    trial = Trial(bundle.folder, product, (), 120.0)
+    trial = Trial(home_of(bundle), product, bundle.version, 120.0)
     trial.end()
     assert trial._process.returncode == -signal.SIGKILL
 

@@ -131,7 +131,7 @@ def swapped(running: Any, bodies: list[dict[str, Any]], bundle: Bundle, successo
         load.wait_for(10)
         for made in (successor, bundle):
             champion.promote(ledger, made, champion.current(ledger, NAME), "tests", "why", "2026-03-01")
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120  # a version is tried in a process of its own first
             while time.monotonic() < deadline:
                 models.append(running.score.get("/v1/models").json()[0]["model"])
                 if models[-1] == made.version:
