@@ -1,5 +1,4 @@
-"""What a decision was made under besides model and policy: who had it referred, which share of the traffic it fell in,
-which adjustments were in force.
+"""What a decision was made under besides model and policy: a referral of all, a share of the traffic, adjustments.
 
 It stands in the question on record, so that a replay is made under the same.
 """
