@@ -1,0 +1,125 @@
+"""Promotions killed at random moments, and raced: one valid champion always, one winner each time, no self-approval.
+
+pytest -m campaign tests/campaign/test_promotions.py: 200 kills, 10,000 rounds of four racers; CREDITLOOP_CAMPAIGN=0.02
+makes four and 200 of them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.errors import Refusal
+from serving import approval, authorship, champion
+from serving.ledger import Ledger
+from training.bundle import Bundle
+
+NAME, AT, RACERS = "consumer_platform", "2026-01-05T09:00:00+00:00", 4
+pytestmark = pytest.mark.campaign
+PROMOTES_FOR_EVER = """
+import sys
+from serving import champion
+from serving.ledger import Ledger
+from tests_promotions import version
+ledger = Ledger(sys.argv[1])
+print("begun", flush=True)
+while True:
+    for letter in "ab":
+        champion.promote(ledger, version(letter), champion.current(ledger, "{name}"), "a machine", "to and fro", "{at}")
+"""
+
+
+def version(letter: str) -> Bundle:
+    """A version as the rules about promotions see one."""
+    nothing: dict[str, Any] = dict.fromkeys(("folder", "program", "booster", "calibration", "scale", "validation"))
+    gate = {"passed": True, "checks": []}
+    return Bundle(version=f"{NAME}-{letter}", product=NAME, training={"gate": gate}, digest=letter * 64, **nothing)
+
+
+def is_linear(ledger: Ledger) -> bool:
+    """Whether each promotion follows the one before it, so that there is one champion at every moment."""
+    made = champion.history(ledger, NAME)
+    before = [None, *(one.version for one in made)]
+    return [one.previous for one in made] == before[: len(made)]
+
+
+def test_a_promotion_killed_anywhere_leaves_one_valid_champion(tmp_path: Path, trials: Callable[[int], int]) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    (tmp_path / "tests_promotions.py").write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    script = PROMOTES_FOR_EVER.format(name=NAME, at=AT)
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path)])
+    rng, seen = random.Random(1), 0
+    for _ in range(trials(200)):
+        running = subprocess.Popen(
+            [sys.executable, "-c", script, url],
+            env={**os.environ, "PYTHONPATH": paths},
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"begun\n"
+        time.sleep(rng.uniform(0.0, 0.3))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        running.stdout.close()
+        ledger = Ledger(url)
+        count, _ = ledger.verify()
+        assert is_linear(ledger)
+        now = champion.current(ledger, NAME)
+        assert now is None or now.version in (version("a").version, version("b").version)
+        ledger.close()
+        seen = max(seen, count)
+    assert seen > 0
+
+
+def test_of_racing_promoters_one_wins_each_round_and_no_author_approves(
+    tmp_path: Path, trials: Callable[[int], int]
+) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    letters = "abcdefghij"
+    for letter in letters:
+        authorship.record(ledger, version(letter), "Dan", AT)
+    rounds = trials(10_000)
+    for number in range(rounds):
+        expected = champion.current(ledger, NAME)
+        acts = [
+            lambda letter=letter, expected=expected: champion.promote(
+                ledger, version(letter), expected, f"racer {letter}", "a race", AT
+            )
+            for letter in random.Random(number).sample(letters, RACERS - 1)
+        ]
+        acts.append(lambda: approval.record(ledger, version("a"), "policy", "approve", "Dan", "my own", AT))
+        assert _won(acts) == 1
+    assert len(champion.history(ledger, NAME)) == rounds
+    assert is_linear(ledger)
+    assert approval.standing(ledger, version("a"), "policy") == []
+    ledger.verify()
+    ledger.close()
+
+
+def _won(acts: list[Callable[[], object]]) -> int:
+    start, won = threading.Barrier(len(acts)), []
+
+    def act(do: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            won.append(do())
+        except Refusal:
+            return
+
+    threads = [threading.Thread(target=act, args=(do,)) for do in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(won)
