@@ -7,32 +7,21 @@ Raghavan, 2017; Chouldechova, 2017): both are shown, and policy chooses.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.special import logit
 
 from configs.settings import Fairness as Bounds
 from configs.settings import Grade
+from training import readings
 from training.backtests import jeffreys_p
-from training.parity import fisher_p, impact_ratio, rate_gap, standardised_difference, wilson
+from training.parity import fisher_p, impact_ratio, standardised_difference, wilson
 from training.protected import UNKNOWN
-from training.validate import Interval, auc_interval, calibration_line, observed_to_expected
-
-Light = Literal["green", "amber", "red", "not measured"]
-_ORDER: tuple[Light, ...] = ("not measured", "green", "amber", "red")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A measure with its 95 % interval and its light."""
-
-    value: float
-    low: float
-    high: float
-    light: Light
+from training.readings import Judged, Light, Reading, worst
+from training.validate import Interval, calibration_line, observed_to_expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +109,10 @@ def assess(
     judged both ways, so that it may be the disadvantaged one. The rows should be of different persons.
     """
     score = np.clip(default_probability, 1e-15, 1 - 1e-15)
-    judged = _Judged(score, defaulted.astype(bool), approved.astype(bool))
+    judged = Judged(score, defaulted.astype(bool), approved.astype(bool))
     attributes = tuple(_attribute(name, labels, judged, bounds) for name, labels in groups.items())
     thresholds = bounds.model_dump()
     return Fairness(len(defaulted), attributes, worst(part.light for part in attributes), thresholds)
-
-
-def worst(lights: Iterable[Light]) -> Light:
-    """The most alarming of several lights; what is not measured alarms least."""
-    return max(lights, key=_ORDER.index, default="not measured")
 
 
 def largest_group(labels: np.ndarray) -> str | None:
@@ -137,20 +121,7 @@ def largest_group(labels: np.ndarray) -> str | None:
     return str(names[counts.argmax()]) if len(names) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    default_probability: np.ndarray
-    bad: np.ndarray
-    approved: np.ndarray
-
-    def take(self, rows: np.ndarray) -> _Judged:
-        return _Judged(self.default_probability[rows], self.bad[rows], self.approved[rows])
-
-    def __len__(self) -> int:
-        return len(self.bad)
-
-
-def _attribute(name: str, labels: np.ndarray, judged: _Judged, bounds: Bounds) -> AttributeReport:
+def _attribute(name: str, labels: np.ndarray, judged: Judged, bounds: Bounds) -> AttributeReport:
     reference = largest_group(labels)
     if reference is None:
         return AttributeReport(name, "", len(labels), (), "not measured")
@@ -162,14 +133,14 @@ def _attribute(name: str, labels: np.ndarray, judged: _Judged, bounds: Bounds) -
     return AttributeReport(name, reference, unknown, tuple(groups), worst(group.light for group in groups))
 
 
-def _group(name: str, own: _Judged, base: _Judged | None, bounds: Bounds) -> GroupReport:
+def _group(name: str, own: Judged, base: Judged | None, bounds: Bounds) -> GroupReport:
     approved, defaults = int(own.approved.sum()), int(own.bad.sum())
     mean_pd, enough = float(own.default_probability.mean()), len(own) >= bounds.smallest_cell
     both = min(defaults, len(own) - defaults) >= bounds.smallest_cell
     compared = _compared(own, base, bounds) if base is not None else _Compared()
-    ratio = _calibration(observed_to_expected(defaults, len(own), mean_pd), bounds) if enough else None
-    auc = _discrimination(own, base, bounds) if both else None
-    readings = (
+    ratio = readings.calibration(observed_to_expected(defaults, len(own), mean_pd), bounds) if enough else None
+    auc = readings.discrimination(own, base, bounds) if both else None
+    measured = (
         compared.impact,
         compared.score,
         compared.among_goods,
@@ -193,7 +164,7 @@ def _group(name: str, own: _Judged, base: _Judged | None, bounds: Bounds) -> Gro
         calibration_slope=calibration_line(own.default_probability, own.bad)[1] if both else None,
         jeffreys_p=jeffreys_p(mean_pd, defaults, len(own)) if enough else None,
         auc=auc,
-        light=worst(reading.light for reading in readings if reading is not None),
+        light=worst(reading.light for reading in measured if reading is not None),
     )
 
 
@@ -206,7 +177,7 @@ class _Compared:
     among_bads: Reading | None = None
 
 
-def _compared(own: _Judged, base: _Judged, bounds: Bounds) -> _Compared:
+def _compared(own: Judged, base: Judged, bounds: Bounds) -> _Compared:
     if min(len(own), len(base)) < bounds.smallest_cell:
         return _Compared()
     counts = (int(own.approved.sum()), len(own), int(base.approved.sum()), len(base))
@@ -214,59 +185,12 @@ def _compared(own: _Judged, base: _Judged, bounds: Bounds) -> _Compared:
     ratio = impact_ratio(*counts)
     score = standardised_difference(-logit(own.default_probability), -logit(base.default_probability))
     return _Compared(
-        impact=_impact(ratio, p_value, bounds),
+        impact=readings.impact(ratio, p_value, bounds),
         fisher_p=p_value,
-        score=_far(score, bounds.score_difference_watch, bounds.score_difference_flag),
-        among_goods=_gap(own.take(~own.bad), base.take(~base.bad), bounds),
-        among_bads=_gap(own.take(own.bad), base.take(base.bad), bounds),
+        score=readings.far(score, bounds.score_difference_watch, bounds.score_difference_flag),
+        among_goods=readings.gap(own.take(~own.bad), base.take(~base.bad), bounds),
+        among_bads=readings.gap(own.take(own.bad), base.take(base.bad), bounds),
     )
-
-
-def _impact(ratio: Interval, p_value: float, bounds: Bounds) -> Reading:
-    """Judged both ways. Low without significance is watched, never flagged."""
-    either_way = min(ratio.value, 1 / ratio.value) if ratio.value > 0 else ratio.value
-    light = _light(
-        either_way < bounds.impact_ratio_watch, either_way < bounds.impact_ratio_flag, p_value < bounds.significance
-    )
-    return Reading(ratio.value, ratio.low, ratio.high, "not measured" if math.isnan(ratio.value) else light)
-
-
-def _gap(own: _Judged, base: _Judged, bounds: Bounds) -> Reading | None:
-    if min(len(own), len(base)) < bounds.smallest_cell:
-        return None
-    gap = rate_gap(int(own.approved.sum()), len(own), int(base.approved.sum()), len(base))
-    return _far(gap, bounds.gap_watch, bounds.gap_flag)
-
-
-def _far(found: Interval, watch: float, flag: float) -> Reading:
-    """How far from 0, either way; without certainty (an interval that holds 0) watched, never flagged."""
-    size = abs(found.value)
-    light = _light(size > watch, size > flag, not found.low <= 0 <= found.high)
-    return Reading(found.value, found.low, found.high, "not measured" if math.isnan(size) else light)
-
-
-def _light(watched: bool, flagged: bool, certain: bool) -> Light:
-    if flagged:
-        return "red" if certain else "amber"
-    return "amber" if watched and certain else "green"
-
-
-def _calibration(ratio: Interval, bounds: Bounds) -> Reading:
-    """Amber where the interval misses 1, red where it lies outside the band altogether."""
-    band = bounds.calibration_ratio
-    outside = ratio.high < band.low or ratio.low > band.high
-    light: Light = "green" if ratio.low <= 1 <= ratio.high else "red" if outside else "amber"
-    return Reading(ratio.value, ratio.low, ratio.high, light)
-
-
-def _discrimination(own: _Judged, base: _Judged | None, bounds: Bounds) -> Reading | None:
-    """AUC within the group; amber where its interval and the reference's do not meet."""
-    auc = auc_interval(own.default_probability, own.bad)
-    if base is None or min(base.bad.sum(), (~base.bad).sum()) < bounds.smallest_cell:
-        return Reading(auc.value, auc.low, auc.high, "green")
-    theirs = auc_interval(base.default_probability, base.bad)
-    meets = auc.low <= theirs.high and theirs.low <= auc.high
-    return Reading(auc.value, auc.low, auc.high, "green" if meets else "amber")
 
 
 def _row(attribute: str, reference: str, group: GroupReport) -> dict[str, str]:

@@ -12,8 +12,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from configs.settings import Fairness as Bounds
 from features.declaration import Feature
 from training import fit
-from training.fairness import Light, plain
+from training.fairness import plain
 from training.protected import UNKNOWN
+from training.readings import Light
 from training.validate import auc_interval
 
 _FOLDS = 3

@@ -15,8 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 from configs.settings import Fairness as Bounds
 from configs.settings import load_settings
-from training.fairness import Fairness, GroupReport, approved_by_policy, assess, largest_group, plain, worst
+from training.fairness import Fairness, GroupReport, approved_by_policy, assess, largest_group, plain
 from training.protected import UNKNOWN
+from training.readings import worst
 
 
 @pytest.fixture(scope="module")

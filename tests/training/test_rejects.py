@@ -23,17 +23,9 @@ from features.contracts import to_day
 from features.load import check_tables
 from features.simulate import Portfolio, Scenario, simulate
 from training import dataset
+from training.all_who_asked import auc_bounds, expected_auc, through_the_door
 from training.dataset import Dataset
-from training.rejects import (
-    RejectBand,
-    auc_bounds,
-    declined_rows,
-    expected_auc,
-    fuzzy,
-    infer,
-    parcelled,
-    through_the_door,
-)
+from training.rejects import RejectBand, declined_rows, fuzzy, infer, parcelled
 
 PARAMS = {"num_leaves": 5, "learning_rate": 0.1, "min_data_in_leaf": 30}
 SCORES = st.integers(0, 5)
