@@ -37,15 +37,15 @@ _ALTERNATIVE = (
     "on the front",
     "must be shown",
 )
-_SPREAD = (
-    "refits",
-    "grades_moved",
-    "grades_moved_far",
-    "pd_deviation",
-    "points_deviation",
-    "auc_deviation",
-    "first_reason_kept",
-)
+_SPREAD = {
+    "refits": "refits",
+    "grades_moved": "grades moved",
+    "grades_moved_far": "by more than one",
+    "first_reason_kept": "first reason kept",
+    "pd_deviation": "deviation of PD",
+    "points_deviation": "of points",
+    "auc_deviation": "of AUC",
+}
 _METHOD = ("method", "assumes", "default rate of all", "AUC")
 _LIGHTS: dict[str, Light] = {"green": "green", "amber": "amber", "red": "red"}
 
@@ -119,8 +119,9 @@ def _calibration(found: Mapping[str, Any]) -> Section:
 
 def _seed_stability(found: Mapping[str, Any]) -> Section:
     refits = (("the same rows, another seed", found["seeds"]), ("other draws of its customers", found["customers"]))
-    rows = [{"fitted again on": name, **measured} for name, measured in refits if measured is not None]
-    table = _table("What refits of the model say otherwise, on the test rows", ("fitted again on", *_SPREAD), rows)
+    rows = tuple((name, *(part[key] for key in _SPREAD)) for name, part in refits if part is not None)
+    caption = "What refits of the model say otherwise, on the test rows"
+    table = Table(caption, ("fitted again on", *_SPREAD.values()), rows)
     light = _LIGHTS.get(found["light"], "grey")
     told = f"{seeds.told(found)}. Policy, not regulation"
     return Section("Stability under other seeds", told, light, light == "red", (table,) if rows else ())
