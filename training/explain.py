@@ -34,27 +34,28 @@ def certainty(split: Split, model: Model, scale: Scale, settings: Settings) -> d
     sentences = list(dict.fromkeys(feature.reason for feature in features))
     explained = test.matrix[np.linspace(0, len(test) - 1, min(len(test), wanted.rows)).astype(int)]
     boosters = (model.booster, *drawn, *seeded)
-    own, *others = refits.side_by_side(
+    added = refits.side_by_side(
         lambda one: refits.contributions(one, explained, features, sentences), boosters, settings.training.threads
     )
-    found = reasons(own, others[: len(drawn)], features, wanted)
-    places = [[sentences.index(sentence) for sentence in group] for group in found["groups"]]
-
-    def scored(booster: lgb.Booster, added: np.ndarray) -> seeds.Scored:
-        return seeds.Scored(
-            model.calibration.default_probability(fit.raw_score(booster, test.matrix, 1)),
-            np.column_stack([added[:, group].sum(1) for group in places]),
-        )
-
-    kept, *again = map(scored, boosters, (own, *others))
-    by_customers, by_seed = (
-        seeds.spread(kept, part, test.defaulted, scale) for part in (again[: len(drawn)], again[len(drawn) :])
-    )
+    of_seeds = 1 + len(drawn)
+    found = reasons(added[0], added[1:of_seeds], features, wanted)
+    groups = [[sentences.index(sentence) for sentence in group] for group in found["groups"]]
+    own, *others = [_said(one, test.matrix, model, by, groups) for one, by in zip(boosters, added, strict=True)]
+    by_customers = seeds.spread(own, others[: of_seeds - 1], test.defaulted, scale)
+    by_seed = seeds.spread(own, others[of_seeds - 1 :], test.defaulted, scale)
     return {
         "pd_interval": None if band is None else band.to_json(),
         "reasons": found,
         "seed_stability": seeds.stability(by_seed, by_customers, settings.seed_stability),
     }
+
+
+def _said(
+    booster: lgb.Booster, rows: np.ndarray, model: Model, added: np.ndarray, groups: Sequence[Sequence[int]]
+) -> seeds.Scored:
+    """PDs of `rows` under the model's own calibration, and what each group of sentences adds."""
+    default_probability = model.calibration.default_probability(fit.raw_score(booster, rows, 1))
+    return seeds.Scored(default_probability, np.column_stack([added[:, group].sum(1) for group in groups]))
 
 
 def reasons(
