@@ -87,7 +87,8 @@ class Watched:
         """The remedy that the monitor names at the end of a month."""
         window = self.window(month)
         past = {made: self.window(made) for made in range(MADE, month + 1)}
-        labels = labels_of(self.stream, self.books, month, self.seed)
+        share = self.lent.settings.monitoring.vintage_coverage
+        labels = labels_of(self.stream, {made: self.books[made] for made in past}, month, self.seed, share)
         found = watch.examine(
             window,
             together(list(past.values())),

@@ -19,6 +19,7 @@ from features import faults, load, matrix
 from features.outcome import Labels
 from features.simulate import Scenario, simulate
 from monitoring.drift.windows import Window
+from monitoring.outcomes import vintages
 from monitoring.retraining import worth
 from training import bundle as bundles
 from training.bundle import Bundle
@@ -185,14 +186,15 @@ def window_of(lent: Lender, bundle: Bundle, book: Book) -> Window:
     return Window(values, pds, book.customer_id[book.turn], book.as_of[book.turn], 0)
 
 
-def labels_of(stream: Stream, books: Mapping[int, Book], month: int, seed: int) -> Labels:
-    """The outcomes known at the end of `month` of the decisions in `books`, by month."""
+def labels_of(stream: Stream, books: Mapping[int, Book], month: int, seed: int, share: float) -> Labels:
+    """The outcomes known at the end of `month` of the decisions in `books`, by month, of whole vintages."""
     parts = []
     for made, book in books.items():
         rows = np.flatnonzero(book.turn & stream.told(book, made, month))
         parts.append((book.customer_id[rows], book.as_of[rows], poisoned(stream.name, book, seed, made)[rows]))
     customers, days, bad = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Labels(customers, days, bad, 0)
+    asked = np.concatenate([book.as_of[book.turn] for book in books.values()])
+    return vintages.whole(Labels(customers, days, bad, 0), asked, share)
 
 
 def together(parts: list[Window]) -> Window:

@@ -217,6 +217,7 @@ class Monitoring(Frozen):
     seed: Annotated[int, Field(ge=0)]
     minimum_rows: Count
     minimum_defaults: Count
+    vintage_coverage: Share
     auc_drop: Share
     calibration_slope: Band
     calibration_ratio: Band

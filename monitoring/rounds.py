@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from monitoring import watch
 from monitoring.drift import decisions, windows
 from monitoring.drift.decisions import Decisions
 from monitoring.drift.windows import Window
-from monitoring.outcomes import arrivals, claims, early
+from monitoring.outcomes import arrivals, claims, early, vintages
 from monitoring.outcomes.arrivals import Arrivals
 from monitoring.outcomes.early import EarlyView
 from monitoring.outcomes.roll import Questions
@@ -83,6 +83,7 @@ def go(
     came = arrivals.gather(found, tables.get("outcomes"), keys, product.outcome, asked.now, asked.read_on)
     if came.set_aside:
         arrivals.write(came, settings.home / "quarantine" / f"{product.name}-outcomes.csv")
+    came = replace(came, labels=vintages.whole(came.labels, judged.as_of, settings.monitoring.vintage_coverage))
     labels = came.labels if len(came.labels) else None
     stage("bridge early outcomes, value the remedies")
     view = _early(judged, bundle, came, product, tables, settings, asked.now)
