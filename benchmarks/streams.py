@@ -39,9 +39,9 @@ class Stream:
 
 
 def lender(settings: Settings, product: Product, scenario: Scenario) -> Lender:
-    """A lender of this portfolio, with the outcomes of every second month."""
+    """A lender of this portfolio, with the outcomes of every third month."""
     portfolio = simulate(scenario)
-    outcomes = portfolio.outcomes(range(0, scenario.months, 2)).drop(columns="true_pd")
+    outcomes = portfolio.outcomes(range(0, scenario.months, 3)).drop(columns="true_pd")
     tables = load.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
     return Lender(product, settings, portfolio, tables)
 
