@@ -65,9 +65,9 @@ def _add_demo(commands: Any) -> None:
 
 
 def _demo(arguments: Arguments) -> int:
-    import demo
+    from demo import loop
 
-    return demo.run(read_settings(arguments), arguments.products.split(","), arguments.customers, arguments.seed)
+    return loop.run(read_settings(arguments), arguments.products.split(","), arguments.customers, arguments.seed)
 
 
 def _doctor(arguments: Arguments) -> int:

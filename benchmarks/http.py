@@ -27,7 +27,7 @@ import pandas as pd
 from benchmarks.common import keep
 from benchmarks.http_load import load, prepared
 from configs.settings import Settings, load_product, load_settings
-from features.contracts import TABLES
+from demo.asking import requests_of
 from serving import access, service
 from serving.identity import KEY
 
@@ -36,15 +36,15 @@ ROOT = Path(__file__).parents[1]
 AS_OF = pd.Timestamp("2024-12-31")
 
 
-def furnished(home: Path, customers: int, trials: int) -> Settings:
+def furnished(home: Path, customers: int, trials: int, product: str = PRODUCT) -> Settings:
     """A home with a champion trained on simulated customers, by the commands a person would give."""
     data = home / "data"
     by = ("--reason", "to be measured", "--despite-gate", "a benchmark")
-    _command(home, "data", "simulate", "--product", PRODUCT, "--customers", str(customers), "--out", str(data))
-    _command(home, "train", "--product", PRODUCT, "--data", str(data), "--trials", str(trials), codes=(0, 1))
+    _command(home, "data", "simulate", "--product", product, "--customers", str(customers), "--out", str(data))
+    _command(home, "train", "--product", product, "--data", str(data), "--trials", str(trials), codes=(0, 1))
     os.environ[KEY] = access.create_key(home, "benchmark", "admin")
-    version = next(path.name for path in (home / "bundles" / PRODUCT).iterdir() if path.is_dir())
-    _command(home, "models", "promote", "--product", PRODUCT, version, *by)
+    version = next(path.name for path in (home / "bundles" / product).iterdir() if path.is_dir())
+    _command(home, "models", "promote", "--product", product, version, *by)
     return load_settings(home, {"serving": {"port": _free_port()}})
 
 
@@ -58,26 +58,14 @@ def _environment(home: Path) -> dict[str, str]:
     return {**os.environ, "CREDITLOOP_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
-def bodies(home: Path, count: int) -> list[dict[str, Any]]:
+def bodies(home: Path, count: int, product_name: str = PRODUCT) -> list[dict[str, Any]]:
     """Questions about customers of the portfolio, each with what was known of them on the day."""
-    product = load_product(PRODUCT, home)
+    product = load_product(product_name, home)
     frames = {name: pd.read_parquet(home / "data" / f"{name}.parquet") for name in product.tables}
     months = frames["statements"]
     months = months[(months["month"] <= AS_OF) & (months["month"] > AS_OF - pd.DateOffset(months=2))]
     chosen = months["customer_id"].drop_duplicates().sample(count, random_state=1).astype(str)
-    asked: dict[str, dict[str, Any]] = {customer: {} for customer in chosen}
-    for name, frame in frames.items():
-        event = TABLES[name].event
-        known = frame[frame["customer_id"].isin(asked) & (frame[event] <= AS_OF)]
-        for row in json.loads(known.to_json(orient="records", date_format="iso")):
-            dated = {key: value[:10] if str(key) in _dates(name) and value else value for key, value in row.items()}
-            asked[dated.pop("customer_id")].setdefault(name, []).append(dated)
-    day = AS_OF.date().isoformat()
-    return [{"customer_id": name, "as_of": day, "records": rows} for name, rows in asked.items()]
-
-
-def _dates(table: str) -> set[str]:
-    return {name for name, column in TABLES[table].all_columns().items() if column.kind == "date"}
+    return requests_of(product, frames, chosen.to_numpy(object), AS_OF)
 
 
 @contextmanager

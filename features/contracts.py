@@ -29,14 +29,14 @@ class Text:
         """Coded by order of appearance; None and the empty text are missing."""
         rows = tuple(texts)
         seen = dict.fromkeys(rows)
-        missing = [text for text in (None, "") if text in seen]
-        for text in missing:
-            del seen[text]
+        seen.pop(None, None)
+        seen.pop("", None)
         values = np.empty(len(seen), object)
         values[:] = list(seen)
         if len(seen) == len(rows):
             return cls(np.arange(len(rows), dtype=np.int32), values)
-        place: dict[str | None, int] = {**dict.fromkeys(missing, -1), **dict(zip(seen, range(len(seen)), strict=True))}
+        place: dict[str | None, int] = dict(zip(seen, range(len(seen)), strict=True))
+        place[None] = place[""] = -1
         return cls(np.fromiter(map(place.__getitem__, rows), np.int32, len(rows)), values)
 
     @classmethod

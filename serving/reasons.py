@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -32,8 +32,8 @@ class Grouping:
 
     groups: tuple[tuple[int, ...], ...]
     least: tuple[float, ...]
-    places: np.ndarray
-    first: np.ndarray
+    places: np.ndarray = field(compare=False)
+    first: np.ndarray = field(compare=False)
 
     @classmethod
     def of(cls, groups: Sequence[tuple[int, ...]], least: Sequence[float]) -> Grouping:

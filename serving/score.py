@@ -19,7 +19,7 @@ from features.load import table_contract
 from features.records import columns_of_records, rows_type
 from serving import advice, doubts, knock_outs
 from serving.adviser import Adviser, make_adviser
-from serving.reasons import Grouping, grouping_of
+from serving.reasons import Grouping, grouping_of, principal_reasons
 from serving.shap import Explainer, make_explainer
 from serving.trees import NotCovered
 from training.bundle import Bundle
@@ -181,7 +181,8 @@ def make_scorer(bundle: Bundle, product: Product) -> Scorer:
 def warm(scorer: Scorer) -> None:
     """Run the whole path once, so that no first caller waits for a compiler."""
     scores = scorer.score({}, np.array(["warm"], object), np.array([to_day(dt.date(2000, 1, 1))], np.int32))
-    scorer.contributions(scores.values)
+    contributions = scorer.contributions(scores.values)[0, :-1]
+    principal_reasons(contributions, scorer.bundle.program.features, 1.0, 1, "en", scorer.grouping)
 
 
 def _explainer(bundle: Bundle) -> Explainer | None:

@@ -32,8 +32,7 @@ DOORS = {
     "dill": set(),
 }
 SOURCES = sorted(
-    [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-    + [ROOT / f"{name}.py" for name in FREE if (ROOT / f"{name}.py").exists()]
+    [path for room in (*ROOMS, "demo") for path in (ROOT / room).rglob("*.py")] + [ROOT / "creditloop.py"]
 )
 
 

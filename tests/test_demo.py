@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import demo
 from configs.errors import ConfigError, InputError
 from configs.settings import load_settings
+from demo import loop, story
+from demo.asking import requests_of
 from features.load import table_contract
 from features.records import record_type
 from features.simulate import Portfolio, Scenario, simulate
@@ -33,7 +34,7 @@ def companies() -> Portfolio:
 def bodies(companies: Portfolio, shipped) -> list[dict]:
     """The requests about the first ten in good standing."""
     customers = companies.customer_id[companies.standing(MONTH)[:10]]
-    return demo.requests_of(shipped("trade_credit"), companies.tables, customers, companies.month_ends[MONTH])
+    return requests_of(shipped("trade_credit"), companies.tables, customers, companies.month_ends[MONTH])
 
 
 def dates(bodies: list[dict], table: str, column: str) -> list[str]:
@@ -71,7 +72,7 @@ def test_a_report_is_held_back_until_it_is_published(bodies: list[dict]) -> None
 
 def test_a_report_published_tomorrow_is_not_sent(companies: Portfolio, shipped) -> None:
     customers = companies.customer_id[companies.standing(2)[:10]]
-    asked = demo.requests_of(shipped("trade_credit"), companies.tables, customers, pd.Timestamp("2023-04-29"))
+    asked = requests_of(shipped("trade_credit"), companies.tables, customers, pd.Timestamp("2023-04-29"))
     assert max(dates(asked, "financials", "period_end"), default="none") < "2022-12-31"
 
 
@@ -79,7 +80,7 @@ def test_what_is_unknown_is_null(companies: Portfolio, shipped) -> None:
     tables = dict(companies.tables)
     tables["statements"] = tables["statements"].assign(inflow=np.nan)
     customers = companies.customer_id[companies.standing(MONTH)[:2]]
-    asked = demo.requests_of(shipped("trade_credit"), tables, customers, companies.month_ends[MONTH])
+    asked = requests_of(shipped("trade_credit"), tables, customers, companies.month_ends[MONTH])
     assert {row["inflow"] for body in asked for row in body["records"]["statements"]} == {None}
 
 
@@ -91,29 +92,29 @@ def test_an_invoice_not_paid_yet_is_open(bodies: list[dict], companies: Portfoli
 
 def test_a_customer_without_rows_is_asked_about_with_none(companies: Portfolio, shipped) -> None:
     nobody = np.array(["nobody"], object)
-    asked = demo.requests_of(shipped("trade_credit"), companies.tables, nobody, companies.month_ends[MONTH])
+    asked = requests_of(shipped("trade_credit"), companies.tables, nobody, companies.month_ends[MONTH])
     assert asked == [{"product": "trade_credit", "customer_id": "nobody", "as_of": "2023-04-30", "records": {}}]
 
 
 def test_the_first_model_is_taught_only_by_windows_that_had_closed() -> None:
     window = Scenario(1, 1).window_months
-    assert max(range(0, demo.TRAINED - 11, 2)) + window <= demo.TRAINED
+    assert max(range(0, story.TRAINED - 11, 2)) + window <= story.TRAINED
 
 
 def test_what_was_served_had_matured_when_it_is_judged() -> None:
-    assert demo.SERVED[-1] + Scenario(1, 1).window_months <= demo.JUDGED
+    assert story.SERVED[-1] + Scenario(1, 1).window_months <= story.JUDGED
 
 
 def test_the_feed_dies_after_what_is_judged() -> None:
-    assert demo.TRAINED < demo.SERVED[0] <= demo.SERVED[-1] < demo.FAULTY < demo.JUDGED
+    assert story.TRAINED < story.SERVED[0] <= story.SERVED[-1] < story.FAULTY < story.JUDGED
 
 
 def test_the_judged_decisions_all_lie_after_the_change() -> None:
-    assert demo.SERVED[0] > demo.CHANGE
+    assert story.SERVED[0] > story.CHANGE
 
 
 def test_the_simulation_lasts_as_long_as_the_story() -> None:
-    assert Scenario(1, 1).months > demo.JUDGED
+    assert Scenario(1, 1).months > story.JUDGED
 
 
 @pytest.mark.parametrize(
@@ -130,13 +131,13 @@ def test_a_product_that_cannot_be_shown_is_refused_before_the_last_demo_is_remov
     kept.parent.mkdir()
     kept.touch()
     with pytest.raises(error, match=told):
-        demo.run(load_settings(tmp_path), ["trade_credit", product], 2500, 1)
+        loop.run(load_settings(tmp_path), ["trade_credit", product], 2500, 1)
     assert kept.exists()
 
 
 def test_too_few_customers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--customers 1999: with fewer than 2000"):
-        demo.run(load_settings(tmp_path), ["consumer_platform"], 1999, 1)
+        loop.run(load_settings(tmp_path), ["consumer_platform"], 1999, 1)
 
 
 @pytest.fixture(scope="module")

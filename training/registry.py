@@ -43,6 +43,13 @@ class Run:
     gate: Mapping[str, Any]
 
 
+def prepare(tracking: str) -> None:
+    """Make the store where there is none. Processes that are the first at once would each find a half of it."""
+    _quiet()
+    mlflow.set_tracking_uri(tracking)
+    MlflowClient().search_experiments(max_results=1)
+
+
 def register(bundle: Bundle, run: Run, settings: Settings) -> str:
     """Log `run` and register the bundle's Booster as a version of the product; returns the run's id.
 

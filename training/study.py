@@ -45,6 +45,12 @@ def quiet() -> Iterator[None]:
         yield
 
 
+def prepare(storage: str) -> None:
+    """Make the store where there is none. Processes that are the first at once would each find a half of it."""
+    with quiet():
+        optuna.storages.RDBStorage(storage)
+
+
 def open_study(storage: str, name: str, survivors: float, shared: bool, made: bool = False) -> Study:
     """The study; made if it is not there, unless it must have been `made` already: then KeyError.
 

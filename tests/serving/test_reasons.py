@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.contracts import Columns, to_day
 from features.declaration import Constant, Feature
-from serving.reasons import by_sentence, grouping_of, principal_reasons
+from serving.reasons import Grouping, by_sentence, group_sums, grouping_of, principal_reasons
 from serving.score import Scorer
 
 FACTOR = 28.85
@@ -20,8 +20,10 @@ FACTOR = 28.85
 
 @pytest.fixture(scope="module")
 def features(scorer: Scorer) -> tuple[Feature, ...]:
-    """The features of the model version."""
-    return scorer.bundle.program.features
+    """The features of the model version; the kernel is compiled before hypothesis looks at the clock."""
+    features = scorer.bundle.program.features
+    principal_reasons(np.zeros(len(features)), features, FACTOR, 4, "en")
+    return features
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +130,16 @@ def test_a_reason_within_its_noise_is_not_told_but_the_worst_always_is() -> None
     grouping = grouping_of(THREE, {"groups": [["A"], ["B"], ["C"]], "least": [0.9, 0.31, 0.1]})
     told = principal_reasons(np.array([0.4, 0.3, 0.2]), THREE, 10.0, 4, "en", grouping)
     assert [reason.reason for reason in told] == ["A", "C"]
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 128))
+def test_a_group_adds_up_to_the_bits_that_numpys_sum_gives(features, seed: int, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    contributions = rng.normal(0, 1, 200) * 10.0 ** rng.integers(-9, 3, 200)
+    groups = [tuple(rng.choice(200, size, replace=False).tolist()), (3,)]
+    grouping = Grouping.of(groups, (0.0, 0.0))
+    added = group_sums(contributions, grouping.places, grouping.first)
+    assert added.tolist() == [float(contributions[list(group)].sum()) for group in groups]
 
 
 def test_a_version_made_before_groups_were_measured_tells_each_sentence() -> None:

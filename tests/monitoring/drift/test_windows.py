@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import demo
 from configs.errors import DataError
+from demo.asking import requests_of
 from features.contracts import Columns, to_day
 from features.outcome import Labels
 from features.simulate import Portfolio
@@ -34,7 +34,7 @@ def decided(world, unchanged: Portfolio, tmp_path_factory: pytest.TempPathFactor
     entries = []
     for month in (9, 10, 11):
         customers = unchanged.customer_id[unchanged.standing(month)[:ASKED]]
-        bodies = demo.requests_of(world.product, unchanged.tables, customers, unchanged.month_ends[month])
+        bodies = requests_of(world.product, unchanged.tables, customers, unchanged.month_ends[month])
         for place, body in enumerate(bodies):
             asked = msgspec.json.decode(msgspec.json.encode(body), type=DecideRequest)
             question = question_of(asked, dt.date(2024, 1, 1), "en", 3)
