@@ -8,7 +8,6 @@ Run: python -m benchmarks.http [--rivals PYTHON] [--rounds 7] [--seconds 5] [--c
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import socket
 import subprocess

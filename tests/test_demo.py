@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import httpx
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
-from configs.errors import ConfigError, InputError
+from configs.errors import ConfigError, CreditloopError, InputError
 from configs.settings import load_settings
-from demo import loop, story
+from demo import asking, loop, said, story
 from demo.asking import requests_of
 from features.load import table_contract
 from features.records import record_type
@@ -138,6 +142,83 @@ def test_a_product_that_cannot_be_shown_is_refused_before_the_last_demo_is_remov
 def test_too_few_customers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--customers 1999: with fewer than 2000"):
         loop.run(load_settings(tmp_path), ["consumer_platform"], 1999, 1)
+
+
+class Asked:
+    """A service that counts what it is asked, and answers every question with a status."""
+
+    def __init__(self, status: int = 200, within: int = 200) -> None:
+        self.sizes: list[int] = []
+        self.status, self.within = status, within
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        lines = request.content.splitlines()
+        self.sizes.append(len(lines))
+        if request.url.path == "/v1/decide":
+            return httpx.Response(self.status, json={})
+        told = {"status": self.within, "problem": {"detail": "the records break their contract"}}
+        return httpx.Response(200, content=b"\n".join(msgspec.json.encode(told) for _ in lines))
+
+
+def asked_of(service: Asked, questions: int) -> list[tuple[int, int]]:
+    steps: list[tuple[int, int]] = []
+    with httpx.Client(base_url="http://service", transport=httpx.MockTransport(service)) as client:
+        asking.ask(client, [b"{}"] * questions, lambda done, wanted: steps.append((done, wanted)))
+    return steps
+
+
+def test_some_are_asked_alone_and_the_rest_in_batches() -> None:
+    service = Asked()
+    asked_of(service, asking.ALONE + 2 * asking.TOGETHER + 1)
+    assert sorted(service.sizes) == [1] * (asking.ALONE + 1) + [asking.TOGETHER] * 2
+
+
+def test_every_question_is_counted_once() -> None:
+    assert asked_of(Asked(), asking.ALONE + 7)[-1] == (asking.ALONE + 7, asking.ALONE + 7)
+
+
+@pytest.mark.parametrize(
+    ("service", "told"), [(Asked(status=503), "answered 503"), (Asked(within=422), "422 within a batch: the records")]
+)
+def test_a_question_that_is_not_decided_ends_the_asking(service: Asked, told: str) -> None:
+    with pytest.raises(CreditloopError, match=told):
+        asked_of(service, asking.ALONE + 2)
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[loop._Part, Connection]]:
+    """The two ends of a line: ours, and that of a product's process."""
+    ours, theirs = multiprocessing.Pipe()
+    with ours, theirs:
+        yield loop._Part("trade_credit", ours), theirs
+
+
+def test_what_a_product_says_is_shown_until_its_last_word(line, capsys) -> None:
+    part, theirs = line
+    for word in (said.Stage("build features"), said.Step("tuning", 1, 4), said.Ended(("told",), 3, 3)):
+        said.say(theirs, word)
+    assert loop._follow([part], said.Screen(["trade_credit"]), said.Ended) == [said.Ended(("told",), 3, 3)]
+    assert re.fullmatch(r"\[ *\d+ s\] trade_credit: build features \.\.\.\n", capsys.readouterr().err)
+
+
+def test_a_product_that_fails_ends_the_demo_with_its_words_and_its_exit_code(line) -> None:
+    part, theirs = line
+    said.say(theirs, said.Failed("the gate said no", 1))
+    with pytest.raises(CreditloopError, match="trade_credit: the gate said no") as failed:
+        loop._follow([part], said.Screen(["trade_credit"]), said.Ended)
+    assert failed.value.exit_code == 1
+
+
+def test_a_process_that_dies_is_told(line) -> None:
+    part, theirs = line
+    theirs.close()
+    with pytest.raises(CreditloopError, match="trade_credit: its process ended before its story did"):
+        loop._follow([part], said.Screen(["trade_credit"]), said.Trained)
+
+
+def test_a_product_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="name each once"):
+        loop.run(load_settings(tmp_path), ["trade_credit", "trade_credit"], 2500, 1)
 
 
 @pytest.fixture(scope="module")
