@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from contextlib import closing
@@ -15,9 +16,12 @@ import pytest
 from configs.settings import Settings, load_product, product_toml
 from serving import access, champion
 from serving.api import DecideRequest
-from serving.ledger import Ledger, canonical, open_ledger
-from serving.live import Live
+from serving.decide import decide as decide_alone
+from serving.decide import question_of
+from serving.ledger import Entry, Ledger, canonical, open_ledger
+from serving.live import Live, entry_of
 from serving.replay import Replayed, replay
+from serving.score import Scorer
 from training.bundle import Bundle
 
 NAME = "consumer_platform"
@@ -145,3 +149,25 @@ def test_a_model_that_is_gone_is_reported(settings: Settings, tmp_path: Path) ->
     found = replayed(settings, home=tmp_path)
     assert {item.equal for item in found} == {False}
     assert "not a model version" in found[0].detail
+
+
+def test_those_since_a_moment_alone_are_replayed(settings: Settings) -> None:
+    with closing(open_ledger(settings)) as ledger:
+        made = [dt.datetime.fromisoformat(record.entry.at) for record in ledger.records("decision")]
+        assert len(list(replay(ledger, settings.home, since=made[15]))) == 5
+        assert not list(replay(ledger, settings.home, since=made[-1] + dt.timedelta(microseconds=1)))
+
+
+def test_what_lightgbm_explained_had_no_adviser_and_is_advised_as_then(
+    settings: Settings, tmp_path: Path, bodies: list[dict[str, Any]], scorer: Scorer
+) -> None:
+    """Where a model is none whose trees can be told, on this machine or in that release, nobody could be advised."""
+    request = msgspec.json.decode(json.dumps({**bodies[0], "advice": True}), type=DecideRequest)
+    question = question_of(request, dt.date(2026, 1, 31), "en", 4)
+    by_lightgbm = replace(scorer, explainer=None, adviser=None)
+    made = decide_alone(by_lightgbm, question, "d-1")
+    with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
+        policy = canonical(scorer.product.model_dump(mode="json"))
+        ledger.append([Entry("policy", "policy", NAME, scorer.policy_digest, AT, policy)])
+        ledger.append([entry_of(by_lightgbm, question, None, *made)])
+        assert [item.detail for item in replay(ledger, settings.home)] == [""]
