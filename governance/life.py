@@ -117,12 +117,14 @@ def decision_record(facts: Facts) -> Artefact:
     )
     made = ledger_body(question, *decide(make_scorer(facts.bundle, facts.product), question, "d-EXAMPLE"))
     form = msgspec.json.schema_components([Question, DecisionAnswer])[1]
-    kept = [(name, "sealed under the customer's key" if name == "body" else "in the clear") for name in _COLUMNS]
+    sealed = bool(facts.settings.privacy.master_key)
+    how = {"body": "sealed under the customer's key", "subject": "a pseudonym of the customer"} if sealed else {}
+    kept = [(name, how.get(name, "in the clear")) for name in _COLUMNS]
     return Artefact(
         11,
         "decision_record",
         "Decision record",
-        "What the ledger keeps of each decision. The example is about nobody, so nothing was known and it is referred.",
+        "What the ledger keeps of each decision. The example is about nobody: nothing was known.",
         recorded(
             "code",
             chain="h_n = SHA256(0x00 || canonical JSON of [columns, SHA256(body), h_(n-1)])",
