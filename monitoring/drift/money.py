@@ -99,7 +99,7 @@ def drift_in_money(
     """
     rng = np.random.default_rng(settings.seed)
     drawn = _drawn(len(window), settings.money_rows, rng)
-    scene = _scene(window, drawn, bundle, product, threads)
+    scene = _scene(window, drawn, bundle, product, threads, bool(suspects))
     stands = _book(scene, scene.values, window.default_probability[drawn])
     back = _put_back_columns(scene, reference, suspects, stands, rng)
     sets = list(_sets(bundle.program.features, suspects))
@@ -138,7 +138,7 @@ def _drawn(rows: int, at_most: int, rng: np.random.Generator) -> np.ndarray:
     return np.arange(rows) if rows <= at_most else np.sort(rng.choice(rows, at_most, replace=False))
 
 
-def _scene(window: Window, drawn: np.ndarray, bundle: Bundle, product: Product, threads: int) -> _Scene:
+def _scene(window: Window, drawn: np.ndarray, bundle: Bundle, product: Product, threads: int, rescored: bool) -> _Scene:
     unsaid = np.full(len(window), np.nan)
     asked = window.asked or Asked(unsaid, unsaid, np.ones(len(window), bool))
     return _Scene(
@@ -147,7 +147,7 @@ def _scene(window: Window, drawn: np.ndarray, bundle: Bundle, product: Product, 
         values=window.values[drawn],
         asked=asked.take(drawn),
         reads=places(product.policy, bundle.program.names),
-        thresholds=_thresholds(bundle),
+        thresholds=_thresholds(bundle) if rescored else None,
         threads=threads,
     )
 
