@@ -103,7 +103,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         size = fill(Ledger(f"sqlite:///{home}/ledger.db"), model(home), arguments.decisions, arguments.months)
-        found = {"decisions": arguments.decisions, "body_bytes": size}
+        found: dict[str, Any] = {"recorded": arguments.decisions, "body_bytes": size}
         for reader in ("decisions", "outcomes", "new decisions"):
             command = [sys.executable, "-m", "benchmarks.ledger_round", "--one", reader, folder]
             told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout
