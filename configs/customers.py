@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from configs.frozen import Count, Frozen, NotNegative, Positive, Share
+from configs.policy import unused
 
 Comparison = Literal["<", "<=", ">", ">="]
 Level = Literal["watch", "high", "critical"]
@@ -31,6 +32,44 @@ class Trigger(Frozen):
     grade: _Said
 
 
+class Exposure(Frozen):
+    """A commitment that may become a claim: a feature in currency, and the share of it that will be drawn.
+
+    `factor` is the credit conversion factor (CCF): 1 for what was ordered and not yet invoiced, less for guarantees.
+    """
+
+    name: _Name
+    feature: _Name
+    factor: Share = 1.0
+
+
+class Event(Frozen):
+    """Rows of a table that put their customer on the next review: any, or those whose text `column` says a word."""
+
+    name: _Name
+    table: _Name
+    column: Annotated[_Name | None, unused()] = None
+    says: Annotated[str | None, unused(min_length=1)] = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Event:
+        if (self.column is None) != (self.says is None):
+            raise ValueError(f"{self.name}: column and says belong together: rows of a column that say a word")
+        return self
+
+
+class TermsRules(Frozen):
+    """When longer payment terms pay: shares of sales, `funding_rate` a year; settings of `monitoring.customers.terms`.
+
+    `sales_gain` is what a customer buys more with 30 days more, `late_days` how late is paid, whatever the terms.
+    """
+
+    margin_share: Share
+    funding_rate: NotNegative
+    sales_gain: NotNegative
+    late_days: NotNegative = 0.0
+
+
 class ReviewRules(Frozen):
     """How grades and limits of customers move from one review to the next.
 
@@ -38,8 +77,10 @@ class ReviewRules(Frozen):
     beyond it for `down_after` (worse) or `up_after` (better) reviews in a row. After a trigger no grade rises for
     `up_after` reviews without one. A limit stays where it would change by less than `limit_margin` of itself, and rises
     or falls by no more than a share of itself in one review; where the customer was declined or a trigger hit, it falls
-    at once and whole. `exposure_feature` is what a customer has drawn;
-    `portfolio_cap` bounds drawn amounts and free limits of the whole book, best PD first.
+    at once and whole. `exposure_feature` is what a customer has drawn, `exposures` are commitments beside it;
+    `portfolio_cap` bounds drawn amounts and free limits of the whole book, `group_cap` those of each group of connected
+    customers, best PD first. No run lifts a limit above `automatic_limit`: a person does. `cycle_months` says by grade
+    how often a customer is reviewed where nothing happens, and `events` what puts one on the next review.
     """
 
     margin_share: Annotated[float, Field(ge=0, lt=1)] = 0.15
@@ -49,20 +90,28 @@ class ReviewRules(Frozen):
     limit_rise: Positive = 0.5
     limit_fall: Share = 0.5
     exposure_feature: _Name | None = None
+    exposures: Annotated[tuple[Exposure, ...], unused(strict=False)] = ()
     portfolio_cap: Positive | None = None
+    group_cap: Annotated[Positive | None, unused()] = None
+    automatic_limit: Annotated[Positive | None, unused()] = None
+    cycle_months: Annotated[dict[str, Count], unused({})] = {}  # noqa: RUF012 - pydantic copies defaults
+    events: Annotated[tuple[Event, ...], unused(strict=False)] = ()
     reasons: Count = 3
     triggers: Annotated[tuple[Trigger, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _cap_knows_what_is_drawn(self) -> ReviewRules:
-        if self.portfolio_cap is not None and self.exposure_feature is None:
-            raise ValueError("portfolio_cap needs exposure_feature: what customers have drawn already")
+        if self.exposure_feature is None:
+            for name in ("portfolio_cap", "group_cap", "exposures"):
+                if getattr(self, name):
+                    raise ValueError(f"{name} needs exposure_feature: what customers have drawn already")
         return self
 
     def reads(self) -> tuple[str, ...]:
         """The features that a review looks at beside those of the model, each once."""
         drawn = () if self.exposure_feature is None else (self.exposure_feature,)
-        return tuple(dict.fromkeys((*drawn, *(trigger.feature for trigger in self.triggers))))
+        committed = (exposure.feature for exposure in self.exposures)
+        return tuple(dict.fromkeys((*drawn, *committed, *(trigger.feature for trigger in self.triggers))))
 
 
 class Indicator(Frozen):
@@ -128,6 +177,7 @@ class CustomerRules(Frozen):
     """
 
     review: ReviewRules = ReviewRules()
+    terms: Annotated[TermsRules | None, unused()] = None
     warnings: Annotated[tuple[Indicator, ...], Field(strict=False)] = ()
     four_eyes_from: Level = "critical"
     collections: CollectionRules = CollectionRules()
@@ -137,8 +187,23 @@ def customer_problems(rules: CustomerRules, grades: tuple[str, ...]) -> list[str
     """Why these rules do not fit the masterscale: every problem, each with its key."""
     names = [indicator.name for indicator in rules.warnings]
     twice = [f"customers.warnings.{name}: named twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    twice += _cycle_problems(rules.review.cycle_months, grades)
     return twice + [
         f"customers.review.triggers.{trigger.name}.grade: no grade {trigger.grade!r}; there are {', '.join(grades)}"
         for trigger in rules.review.triggers
         if trigger.grade not in grades
+    ]
+
+
+def _cycle_problems(cycle: dict[str, int], grades: tuple[str, ...]) -> list[str]:
+    """A cycle names every grade, and no worse grade is looked at less often."""
+    if not cycle:
+        return []
+    where = "customers.review.cycle_months"
+    odd = [f"{where}.{name}: no grade {name!r}; there are {', '.join(grades)}" for name in cycle if name not in grades]
+    odd += [f"{where}.{name}: missing; every grade has its cycle" for name in grades if name not in cycle]
+    return odd or [
+        f"{where}.{worse}: a worse grade may not be reviewed less often than {better}"
+        for better, worse in pairwise(grades)
+        if cycle[worse] > cycle[better]
     ]

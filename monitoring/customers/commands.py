@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from pathlib import Path
 from typing import Any
 
 from configs.console import Arguments, Console, add_command, add_group, add_product, day, read_settings, show, today
-from configs.errors import InputError, Refusal
-from configs.settings import Settings, load_product
+from configs.errors import Refusal
+from configs.settings import load_product
 from features.commands import add_places, read_tables
 from monitoring.customers.collection_commands import add_collections
+from monitoring.customers.exchange_commands import add_exchange
+from monitoring.customers.file_commands import add_file, folder_of, over_a_book
 from serving.identity import acting, add_by
 
 
@@ -19,32 +19,18 @@ def add_customers(commands: Any) -> None:
     """Add customers and its subcommands."""
     customers = add_group(commands, "customers", "customers the lender has: grades that move, limits, early warning")
     told = "score a whole book anew: grades and limits that move, notices with reasons"
-    _over_a_book(add_command(customers, "review", _review, told), "the day of the review")
+    over_a_book(add_command(customers, "review", _review, told), "the day of the review")
     told = "look a whole book over for early signs; what is new goes on the watchlist"
-    _over_a_book(add_command(customers, "warn", _warn, told), "the day looked at")
+    over_a_book(add_command(customers, "warn", _warn, told), "the day looked at")
     _add_watchlist(customers)
     add_collections(customers)
-    _add_file(customers)
+    add_exchange(customers)
+    add_file(customers)
     told = "precision and lead time of each early sign against matured outcomes"
     indicators = add_command(customers, "indicators", _indicators, told)
     add_product(indicators)
     add_places(indicators, told="raw tables, outcomes among them")
     indicators.add_argument("--now", type=day, metavar="DATE", help="what had matured by then counts (default: today)")
-
-
-def _add_file(customers: Any) -> None:
-    told = "one customer's credit file at any day: score, reasons, limit, history, facts as they were known then"
-    file = add_command(customers, "file", _file, told)
-    file.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
-    _over_a_book(file, "the day asked at")
-    add_by(file)
-    file.add_argument("--out", type=Path, metavar="FILE", help="a .html file; its JSON is written beside it")
-
-
-def _over_a_book(parser: Any, told: str) -> None:
-    add_product(parser)
-    add_places(parser)
-    parser.add_argument("--as-of", type=day, metavar="DATE", help=f"{told} (default: today)")
 
 
 def _add_watchlist(customers: Any) -> None:
@@ -64,15 +50,11 @@ def _add_watchlist(customers: Any) -> None:
             step.add_argument("--finding", required=True, choices=("justified", "false_alarm"))
 
 
-def _folder(settings: Settings, product: str) -> Path:
-    return settings.home / "customers" / product
-
-
 def _review(arguments: Arguments) -> int:
     from features.portfolio import Tally
     from features.sources import open_source
-    from monitoring.customers import review_report
-    from monitoring.customers.review import review
+    from monitoring.customers import called, news, review_report
+    from monitoring.customers.review import make_question, review
     from serving import champion
     from serving.ledger import open_ledger
     from serving.live import utc_now
@@ -87,18 +69,20 @@ def _review(arguments: Arguments) -> int:
     source = open_source(arguments.data, product.reader)
     tally = Tally(source.told(), settings.data.quarantine_share)
     console = Console()
-    book = review(
-        scorer, source, as_of, previous, tally, lambda done, of: console.stage(f"{done:,} of {of:,} customers")
-    )
+    asked = make_question(scorer, as_of, previous, *called.since(ledger, product.name, record, as_of))
+    parts = review(asked, source, tally, lambda done, of: console.stage(f"{done:,} of {of:,} customers"))
+    folder = folder_of(settings, product.name)
+    kept, entry, told = review_report.keep(parts, product, scorer.bundle.version, as_of, record, folder, utc_now())
     _say_set_aside(tally.told())
-    folder = _folder(settings, product.name)
-    kept, entry, told = review_report.keep(book, product, scorer.bundle.version, as_of, record, folder, utc_now())
     ledger.append([entry])
+    _say_untold(news.tell(ledger, news.of_review(told, entry.id, entry.at), settings.notices, entry.at))
     moves, limit = told["moves"], told["limit"]
+    breaches = told["breaches"]
     lines = [
         f"{told['customers']:,} customers, {told['new']:,} new; grades: {moves['up']:,} up, {moves['down']:,} down "
         f"({moves['without_hysteresis']:,} if every PD were followed)",
         f"limits {limit['before']:,.0f} -> {limit['after']:,.0f} {product.currency}; {told['changed']:,} notices",
+        f"breaches: {breaches['customers']:,} customers above their limit, {len(breaches['groups']):,} groups",
         f"customers  {kept.parquet}",
         f"page       {kept.page}",
     ]
@@ -110,7 +94,7 @@ def _warn(arguments: Arguments) -> int:
     from features.contracts import iso
     from features.portfolio import Tally
     from features.sources import open_source
-    from monitoring.customers import warning_report
+    from monitoring.customers import news, warning_report
     from monitoring.customers.indicators import make_reader
     from monitoring.customers.warning import look_over
     from serving import champion
@@ -124,12 +108,12 @@ def _warn(arguments: Arguments) -> int:
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
     tally, console = Tally(source.told(), settings.data.quarantine_share), Console()
-    looks = list(
-        look_over(reader, source, as_of, tally, lambda done, of: console.stage(f"{done:,} of {of:,} customers"))
-    )
+    looks = look_over(reader, source, as_of, tally, lambda done, of: console.stage(f"{done:,} of {of:,} customers"))
+    at = utc_now()
+    _, values = warning_report.raise_all(reader, looks, ledger, as_of, at)
     _say_set_aside(tally.told())
-    _, values = warning_report.raise_all(reader, looks, ledger, as_of, utc_now())
-    page = warning_report.write(_folder(settings, product.name), f"watchlist-{iso(as_of)}", "warnings.html", values)
+    _say_untold(news.tell(ledger, news.of_warnings(values, at), settings.notices, at))
+    page = warning_report.write(folder_of(settings, product.name), f"watchlist-{iso(as_of)}", "warnings.html", values)
     levels = ", ".join(f"{count:,} {level}" for level, count in values["levels"].items())
     told = f"{values['hits']:,} hits, {values['new']:,} of them new; open: {levels}\npage       {page}"
     show(arguments, {**values, "page": page}, told)
@@ -140,6 +124,12 @@ def _say_set_aside(aside: list[str]) -> None:
     if aside:
         how = "`creditloop data check` writes each with its row and reason"
         print(f"note: bad rows set aside: {'; '.join(aside)}; {how}", file=sys.stderr)
+
+
+def _say_untold(deliveries: list[Any]) -> None:
+    for one in deliveries:
+        if one.error:
+            print(f"note: NOT told {one.channel}: {one.error}; kept, and tried again next time", file=sys.stderr)
 
 
 def _watchlist(arguments: Arguments) -> int:
@@ -199,7 +189,7 @@ def _indicators(arguments: Arguments) -> int:
     if "outcomes" not in tables or not len(labels := outcome.matured(tables["outcomes"], product.outcome, now)):
         raise Refusal(f"no outcome had matured by {iso(now)}: nothing can be held against the indicators yet")
     values = warning_report.quality_values(reader, labels, quality(reader, tables, labels), now)
-    page = warning_report.write(_folder(settings, product.name), f"indicators-{iso(now)}", "indicators.html", values)
+    page = warning_report.write(folder_of(settings, product.name), f"indicators-{iso(now)}", "indicators.html", values)
     lines = [
         f"{one['name']:<28} {one['hits']:>7,} hits, precision {_percent(one['precision'])} "
         f"(all: {_percent(values['base_rate'])}), {_percent(one['recall'])} of defaults seen"
@@ -211,41 +201,3 @@ def _indicators(arguments: Arguments) -> int:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _file(arguments: Arguments) -> int:
-    from features.contracts import iso
-    from features.sources import open_source
-    from monitoring.customers import pages
-    from monitoring.customers.credit_file import credit_file
-    from serving import champion, reads
-    from serving.ledger import open_ledger
-    from serving.live import utc_now
-
-    settings = read_settings(arguments)
-    by = acting(arguments, settings, "read").name
-    product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
-    scorer = champion.champion_scorer(ledger, settings.home, product)
-    as_of = today() if arguments.as_of is None else arguments.as_of
-    source = open_source(arguments.data, product.reader)
-    values = credit_file(scorer, source, ledger, arguments.customer, as_of)
-    reads.record(ledger, arguments.customer, by, "credit file", utc_now())
-    path = (
-        arguments.out or _folder(settings, product.name) / f"file-{_plain_name(arguments.customer)}-{iso(as_of)}.html"
-    )
-    if path.suffix != ".html":
-        raise InputError(f"{path}: expected a name ending in .html")
-    page = pages.write(path, "credit_file.html", values)
-    score = values["score"]
-    told = (
-        f"{arguments.customer}: grade {score['grade']}, PD {score['default_probability']:.4f}, {score['decision']}, "
-        f"limit {score['limit']:,.0f} {product.currency}; {len(values['events'])} events\npage       {page}"
-    )
-    show(arguments, {**values, "page": page}, told)
-    return 0
-
-
-def _plain_name(customer_id: str) -> str:
-    """An id as part of a file's name: no separator of folders can stand in it."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", customer_id)

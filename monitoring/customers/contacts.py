@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -16,13 +17,13 @@ from features.contracts import EPOCH, Columns, to_day
 from serving.ledger import Entry, Ledger, Record, canonical
 
 KIND = "collection"
-What = Literal["contact", "promise", "hold", "release"]
+What = Literal["contact", "promise", "payment", "hold", "release"]
 WHAT: tuple[What, ...] = get_args(What)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step with a customer on the day `on`; a promise has an amount and the day it is due."""
+    """One step with a customer on the day `on`; a promise has an amount and the day it is due, a payment an amount."""
 
     customer_id: str
     what: What
@@ -45,26 +46,41 @@ class Promise:
 def record(ledger: Ledger, product: str, step: Step, rules: CollectionRules, at: str) -> Record:
     """Put a step on record; the same again gives the first record.
 
-    Raises InputError without name or note, or for a promise without amount and day; Refusal where the customer was
-    contacted as often as may be, or a dispute holds what is not a release.
+    Raises InputError as `check` does; Refusal where the customer was contacted as often as may be, or a dispute holds
+    what is not a release.
     """
-    if not step.by.strip() or not step.note.strip():
-        raise InputError("a name and a note go on record: neither may be empty")
-    if (step.what == "promise") != (step.amount is not None and step.due is not None):
-        raise InputError("a promise, and only a promise, has an amount above 0 and the day it is due")
-    if step.amount is not None and (step.amount <= 0 or (step.due or "") < step.on):
-        raise InputError(
-            f"a promise of {step.amount:g} by {step.due}: expected an amount above 0, due {step.on} or later"
-        )
-    values = {name: getattr(step, name) for name in Step.__slots__}
-    key = f"collection-{hashlib.sha256(canonical([product, values])).hexdigest()[:32]}"
+    check(step)
+    key = f"collection-{hashlib.sha256(canonical([product, _values(step)])).hexdigest()[:32]}"
     if (found := ledger.by_key(key)) is not None:
         return Record(found.seq, found.entry, found.hash, new=False)
     reason = held(steps_of(ledger, product, step.customer_id), dt.date.fromisoformat(step.on), rules)
     if reason is not None and step.what == "contact":
         raise Refusal(f"{step.customer_id} is not contacted: {reason}")
-    (made,) = ledger.append([Entry(key, KIND, product, step.customer_id, at, canonical(values), key, personal=True)])
+    (made,) = ledger.append([Entry(key, KIND, product, step.customer_id, at, body(step), key, personal=True)])
     return made
+
+
+def check(step: Step) -> None:
+    """Raises InputError without name or note, or where amount and day are not those of a promise or a payment."""
+    if not step.by.strip() or not step.note.strip():
+        raise InputError("a name and a note go on record: neither may be empty")
+    if (step.what == "promise") != (step.due is not None) or (step.what in ("promise", "payment")) != (
+        step.amount is not None
+    ):
+        raise InputError("a promise has an amount and the day it is due, a payment an amount, and nothing else has")
+    if step.amount is not None and not 0 < step.amount < math.inf:
+        raise InputError(f"a {step.what} of {step.amount:g}: expected an amount above 0")
+    if step.due is not None and step.due < step.on:
+        raise InputError(f"a promise of {step.amount:g} by {step.due}: expected it due {step.on} or later")
+
+
+def body(step: Step) -> bytes:
+    """The step as the ledger keeps it."""
+    return canonical(_values(step))
+
+
+def _values(step: Step) -> dict[str, Any]:
+    return {name: getattr(step, name) for name in Step.__slots__}
 
 
 def steps_of(ledger: Ledger, product: str, customer_id: str | None = None) -> list[Step]:
@@ -90,13 +106,17 @@ def held(steps: Iterable[Step], day: dt.date, rules: CollectionRules) -> str | N
 
 
 def promises(steps: Iterable[Step], tables: Mapping[str, Columns], as_of: int) -> list[Promise]:
-    """Every promise by `as_of`, and whether as much was paid from the day it was made to the day it was due."""
+    """Every promise by `as_of`, and whether as much was paid from the day it was made to the day it was due.
+
+    Paid is what the tables say, or the payments on record where those are more: the two may tell of the same money.
+    """
     day = dt.date.fromordinal(as_of + EPOCH).isoformat()
-    made = [step for step in steps if step.what == "promise" and step.on <= day]
-    return [_judged(step, tables, as_of) for step in made]
+    known = [step for step in steps if step.on <= day]
+    paid = [step for step in known if step.what == "payment"]
+    return [_judged(step, paid, tables, as_of) for step in known if step.what == "promise"]
 
 
-def _judged(step: Step, tables: Mapping[str, Columns], as_of: int) -> Promise:
+def _judged(step: Step, payments: Sequence[Step], tables: Mapping[str, Columns], as_of: int) -> Promise:
     first, due = to_day(dt.date.fromisoformat(step.on)), to_day(dt.date.fromisoformat(step.due or step.on))
     until = min(due, as_of)
     name, when, amount = (
@@ -104,7 +124,12 @@ def _judged(step: Step, tables: Mapping[str, Columns], as_of: int) -> Promise:
     )
     table: Any = tables[name]
     own = table["customer_id"].says(step.customer_id) & (table[when] >= first) & (table[when] <= until)
-    paid = float(np.nansum(table[amount][own]))
+    told = sum(
+        one.amount or 0.0
+        for one in payments
+        if one.customer_id == step.customer_id and step.on <= one.on <= (step.due or step.on)
+    )
+    paid = max(float(np.nansum(table[amount][own])), told)
     if paid >= (step.amount or 0.0):
         return Promise(step, paid, "kept")
     return Promise(step, paid, "broken" if due < as_of else "open")

@@ -6,19 +6,25 @@ import datetime as dt
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from configs.errors import InputError
 from configs.settings import Product
-from features.contracts import EPOCH, NEVER, TABLES, Columns, Text, iso
+from features.contracts import EPOCH, NEVER, Columns, Text, iso
 from features.declaration import Feature
 from features.load import load, table_contract
 from features.matrix import window_starts
 from features.ranges import Range
 from features.sources import Source
+from monitoring.customers import review_report, reviewed, trace
 from monitoring.customers.history import events
+from monitoring.customers.migration import NEW
+from monitoring.customers.review_totals import notice
+from serving import advice
 from serving.batch import grant_all
 from serving.knock_outs import Applicant, read
 from serving.ledger import Ledger
@@ -35,7 +41,8 @@ def credit_file(scorer: Scorer, source: Source, ledger: Ledger, customer_id: str
     """The whole file as plain values. Raises InputError where nothing was known of the customer by `as_of`."""
     product = scorer.product
     tables = load(source, product, 1.0, Range(customer_id, customer_id + "\0"), outcomes=False).tables
-    facts = {name: known_facts(table, name, product, as_of) for name, table in tables.items()}
+    orders = {name: newest_first(table, name, product, as_of) for name, table in tables.items()}
+    facts = {name: known_facts(table, name, product, as_of, orders[name]) for name, table in tables.items()}
     if not any(facts.values()):
         raise InputError(f"{source.told()}: nothing was known of customer {customer_id!r} by {iso(as_of)}")
     days = _days(as_of)
@@ -59,7 +66,9 @@ def credit_file(scorer: Scorer, source: Source, ledger: Ledger, customer_id: str
         },
         "reasons": _reasons(scorer, scores),
         "limit_logic": _limit_logic(scorer, scores, granted),
-        "groups": _groups(scorer, scores),
+        "standing": _standing(ledger, product, customer_id, as_of),
+        "advice": msgspec.to_builtins(_advice(scorer, scores)),
+        "groups": _groups(scorer, scores, Facts(tables, _numbers(tables, orders), as_of)),
         "tables": [_table(name, rows, product, as_of) for name, rows in facts.items()],
         "events": events(ledger, product.name, customer_id, iso(as_of)),
         "facts": facts,
@@ -72,11 +81,33 @@ def _days(as_of: int) -> np.ndarray:
     return np.append(back, as_of).astype(np.int32)
 
 
-def known_facts(table: Columns, name: str, product: Product, as_of: int) -> list[dict[str, Any]]:
-    """The rows of a checked table that had happened and were known by `as_of`, newest first, as plain values."""
-    event = TABLES[name].event if name in TABLES else table_contract(name, product).event
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One customer's tables at a day; `numbers` gives each row its number on file, from 1, 0 where it has none."""
+
+    tables: Mapping[str, Columns]
+    numbers: Mapping[str, np.ndarray]
+    as_of: int
+
+
+def newest_first(table: Columns, name: str, product: Product, as_of: int) -> np.ndarray:
+    """The rows that had happened and were known by `as_of`, newest first, positions in the table."""
+    event = table_contract(name, product).event
     there = np.flatnonzero((table[event] <= as_of) & (table["known_time"] <= as_of))
-    order = there[np.lexsort((table["known_time"][there], table[event][there]))[::-1]]
+    return there[np.lexsort((table["known_time"][there], table[event][there]))[::-1]]
+
+
+def _numbers(tables: Mapping[str, Columns], orders: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    found = {}
+    for name, table in tables.items():
+        found[name] = np.zeros(len(table["known_time"]), np.int64)
+        found[name][orders[name]] = np.arange(1, len(orders[name]) + 1)
+    return found
+
+
+def known_facts(table: Columns, name: str, product: Product, as_of: int, order: np.ndarray) -> list[dict[str, Any]]:
+    """The rows `order` of a checked table as plain values, as they were known at `as_of`."""
+    event = table_contract(name, product).event
     kinds = table_contract(name, product).all_columns()
     columns = {
         key: _plain(table[key], kinds[key].kind, order) for key in table if key in kinds and key != "customer_id"
@@ -146,16 +177,47 @@ def _finite(amount: float | None) -> float | None:
     return None if amount is None or math.isinf(amount) else amount
 
 
-def _groups(scorer: Scorer, scores: Scores) -> list[dict[str, Any]]:
-    """The model's features by group: value, a year's trend, and the share of peers with a lower value.
+def _advice(scorer: Scorer, scores: Scores) -> advice.Advised:
+    """What would raise the grade, each piece proven by scoring it."""
+
+    def judge(row: np.ndarray) -> advice.Judged:
+        then = scorer.scored(row[None])
+        granted = grant_all(scorer, then, then.grade)[0]
+        place = int(then.grade[0])
+        pd, points = float(then.default_probability[0]), float(then.points[0])
+        return advice.Judged(pd, points, scorer.grades[place].name, place, granted)
+
+    features = scorer.bundle.program.features
+    return advice.advise(scorer.adviser, scorer.product, features, scores.values[-1], judge, "en")
+
+
+def _standing(ledger: Ledger, product: Product, customer_id: str, as_of: int) -> dict[str, Any] | None:
+    """What the last review by the day says is in force; None where none has seen the customer."""
+    found = review_report.previous_of(ledger, product.name, as_of + 1)
+    if found is None:
+        return None
+    ids = np.array([customer_id], object)
+    own = reviewed.before(found[1].path, product.grades, ids, Range(customer_id, customer_id + "\0"))
+    names = [grade.name for grade in product.grades]
+    if own.grade[0] == NEW:
+        return None
+    return {**notice(own, names, 0), "review": iso(found[1].as_of), "record": found[0].entry.id}
+
+
+def _groups(scorer: Scorer, scores: Scores, facts: Facts) -> list[dict[str, Any]]:
+    """The model's features by group: value, points, a year's trend, the share of peers with a lower value, source rows.
 
     Peers are the reference rows that the model version keeps. How many features are known says how complete a group is.
     """
     reference = scorer.bundle.reference()
+    contributions = scorer.contributions(scores.values[-1:])[0]
+    points = -contributions * scorer.points_factor(contributions)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for place, feature in enumerate(scorer.bundle.program.features):
         peers = reference[feature.name].to_numpy(np.float64)
-        found[feature.group].append(_feature(feature, scores.values[:, place], peers[~np.isnan(peers)]))
+        told = _feature(feature, scores.values[:, place], peers[~np.isnan(peers)])
+        rows = trace.sources(feature, facts.tables, facts.numbers, facts.as_of)
+        found[feature.group].append({**told, "points": float(points[place]), "sources": rows})
     return [
         {"name": name, "known": sum(one["value"] is not None for one in rows), "of": len(rows), "features": rows}
         for name, rows in found.items()

@@ -6,7 +6,7 @@ from typing import Any
 
 from features.parquet import read_parquet
 from features.ranges import Range
-from monitoring.customers import contacts, review_report, watchlist
+from monitoring.customers import contacts, requests, review_report, watchlist
 from serving.ledger import Ledger, Record
 
 
@@ -17,7 +17,9 @@ def events(ledger: Ledger, product: str, customer_id: str, day: str) -> list[dic
     at the day they did it or it was so.
     """
     own = [record for record in ledger.about([customer_id]) if record.entry.product == product]
-    later = ledger.about([record.entry.id for record in own if record.entry.kind in ("decision", watchlist.KIND)])
+    later = ledger.about(
+        [record.entry.id for record in own if record.entry.kind in ("decision", watchlist.KIND, requests.KIND)]
+    )
     found = [_event(record) for record in (*own, *later)]
     found += _reviews(ledger, product, customer_id, day)
     return sorted((one for one in found if one["day"] <= day), key=lambda one: (one["day"], one["at"]))
@@ -57,8 +59,17 @@ def _warning_step(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def _collection(body: dict[str, Any]) -> tuple[str, str]:
-    promise = f" {body['amount']:,.2f} by {body['due']}" if body["amount"] is not None else ""
-    return body["on"], f"{body['what']}{promise} by {body['by']}: {body['note']}"
+    amount = f" of {body['amount']:,.2f}" if body["amount"] is not None else ""
+    due = f" due {body['due']}" if body["due"] is not None else ""
+    return body["on"], f"{body['what']}{amount}{due} by {body['by']}: {body['note']}"
+
+
+def _request(body: dict[str, Any]) -> tuple[str, str]:
+    return "", f"limit of {body['limit']:,.0f} until {body['until']} asked for by {body['by']}: {body['reason']}"
+
+
+def _request_decided(body: dict[str, Any]) -> tuple[str, str]:
+    return "", f"request {body['word']}d by {body['by']} ({body['authority']}): {body['reason']}"
 
 
 def _other(body: dict[str, Any]) -> tuple[str, str]:
@@ -72,6 +83,8 @@ _TOLD = {
     watchlist.KIND: _warning,
     watchlist.STEP: _warning_step,
     contacts.KIND: _collection,
+    requests.KIND: _request,
+    requests.STEP: _request_decided,
 }
 
 

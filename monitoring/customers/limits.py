@@ -12,9 +12,9 @@ import numpy as np
 
 from configs.customers import ReviewRules
 
-Hold = Literal["policy", "margin", "rise", "fall", "person", "portfolio"]
-HOLDS: tuple[Hold, ...] = ("policy", "margin", "rise", "fall", "person", "portfolio")
-_POLICY, _MARGIN, _RISE, _FALL, _PERSON, _PORTFOLIO = range(len(HOLDS))
+Hold = Literal["policy", "margin", "rise", "fall", "person", "portfolio", "group"]
+HOLDS: tuple[Hold, ...] = ("policy", "margin", "rise", "fall", "person", "portfolio", "group")
+_POLICY, _MARGIN, _RISE, _FALL, _PERSON, _PORTFOLIO, _GROUP = range(len(HOLDS))
 NEVER_LIMITED = np.nan  # the limit of a customer who was in no review before
 
 
@@ -47,18 +47,34 @@ def within_portfolio(
     than what is drawn already does. Free limits go to the lowest PD first: the same money then earns the least loss.
     Of equal PDs the first row comes first. `drawn` below 0 or missing counts as nothing.
     """
-    drawn = np.maximum(np.nan_to_num(drawn, nan=0.0), 0.0)
+    return within_groups(limit, drawn, default_probability, np.zeros(len(limit), np.int64), cap)
+
+
+def within_groups(
+    limit: np.ndarray, drawn: np.ndarray, default_probability: np.ndarray, group: np.ndarray, cap: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for each group of connected customers, one cap each: `group` (rows,) int, equal where connected."""
+    drawn = owed(drawn)
     free = np.maximum(limit - drawn, 0.0)
-    room = max(cap - float(drawn.sum()), 0.0)
-    order = np.argsort(default_probability, kind="stable")
+    _, place = np.unique(group, return_inverse=True)
+    room = np.maximum(cap - np.bincount(place, drawn), 0.0) if len(place) else np.empty(0)
+    order = np.lexsort((default_probability, place))
     taken = np.cumsum(free[order])
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    before = (taken - free[order])[starts]  # what earlier groups took
+    taken_inside = taken - free[order] - before[place[order]]
     granted = np.empty_like(free)
-    granted[order] = np.clip(room - (taken - free[order]), 0.0, free[order])
+    granted[order] = np.clip(room[place[order]] - taken_inside, 0.0, free[order])
     short = granted < free
     cut = np.where(short, np.floor(np.minimum(limit, drawn) + granted), limit)
     return cut, short
 
 
+def owed(drawn: np.ndarray) -> np.ndarray:
+    """What is drawn, (rows,); below 0 or missing it counts as nothing."""
+    return np.maximum(np.nan_to_num(drawn, nan=0.0), 0.0)
+
+
 def exposure(limit: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """What can be owed: the limit, or what is drawn where that is more. (rows,)."""
-    return np.maximum(limit, np.maximum(np.nan_to_num(drawn, nan=0.0), 0.0))
+    return np.maximum(limit, owed(drawn))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from configs.customers import ReviewRules
+from configs.settings import Product
 from features import matrix, portfolio
 from features.book import all_customers
 from features.catalogue import Program
 from features.contracts import Columns
 from features.sources import Source
-from monitoring.customers import limits, migration, reviewed
+from monitoring.customers import limits, migration, occasions, reviewed, terms
 from monitoring.customers.migration import CAUSES, NEW
-from monitoring.customers.reviewed import DECISIONS, Before, Reviewed
+from monitoring.customers.reviewed import DECISIONS, Reviewed
 from monitoring.customers.rules import COMPARES, program_of, values_of
 from serving.batch import grant_all
 from serving.reasons import principal_reasons
 from serving.score import Scorer, Scores
+
+NO_CAUSE = CAUSES.index("none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,81 +36,155 @@ class Previous:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of every part of a book: by which scorer and rules, at which day, after which review."""
+    """What is asked of every part of a book: by which scorer and rules, at which day, after which review.
+
+    `called` are customers that a person or a warning puts on this review, `granted` the limits that persons granted
+    and that still stand, by customer.
+    """
 
     scorer: Scorer
     rules: ReviewRules
     reads: Program
+    tables: tuple[str, ...]
     as_of: int
     previous: Previous | None
+    called: frozenset[str] = frozenset()
+    granted: Mapping[str, float] = field(default_factory=dict)
+
+
+def make_question(
+    scorer: Scorer,
+    as_of: int,
+    previous: Previous | None,
+    called: frozenset[str] = frozenset(),
+    granted: Mapping[str, float] | None = None,
+) -> Question:
+    """Raises ConfigError for a rule on a feature, table or column that the product has not."""
+    rules = scorer.product.customers.review
+    reads = program_of(scorer, rules.reads(), "customers.review")
+    named = (*scorer.bundle.program.tables, *reads.tables, *occasions.check_events(rules, scorer.product))
+    return Question(scorer, rules, reads, tuple(dict.fromkeys(named)), as_of, previous, called, granted or {})
 
 
 def review(
-    scorer: Scorer,
+    asked: Question,
     source: Source,
-    as_of: int,
-    previous: Previous | None,
     tally: portfolio.Tally,
     progress: Callable[[int, int], None],
     customers_each: int = portfolio.CUSTOMERS_EACH,
-) -> Reviewed:
-    """Every customer of a source at `as_of` (days since 1970), under the product's rules.
+) -> Iterator[Reviewed]:
+    """Every customer of a source part by part, under the product's rules but for the caps on groups and book.
 
-    Memory holds the tables of two ranges of customers and some 150 bytes of result for each customer. `progress`
-    hears of (customers done, customers). Raises DataError as `load` does, ConfigError for a rule on no feature.
+    Memory holds the tables of two ranges of customers and the ids of all. `progress` hears of (customers done,
+    customers). Raises DataError as `load` does.
     """
-    rules = scorer.product.customers.review
-    asked = Question(scorer, rules, program_of(scorer, rules.reads(), "customers.review"), as_of, previous)
-    customers = all_customers(source, scorer.product)
-    tables = tuple(dict.fromkeys((*scorer.bundle.program.tables, *asked.reads.tables)))
-    parts, done = [_nobody()], 0
-    for part, loaded in portfolio.walk(tables, source, scorer.product, customers, tally, customers_each):
+    customers, done = all_customers(source, asked.scorer.product), 0
+    path = None if asked.previous is None else asked.previous.path
+    for part, loaded in portfolio.walk(asked.tables, source, asked.scorer.product, customers, tally, customers_each):
         ids = customers[part.rows]
-        ids = ids[known_by(loaded.tables, ids, as_of)]
-        path = None if previous is None else previous.path
-        before = reviewed.before(path, scorer.grades, ids, part.customers)
-        parts.append(review_part(asked, loaded.tables, ids, before))
+        ids = ids[known_by(loaded.tables, ids, asked.as_of)]
+        yield review_part(asked, loaded.tables, ids, reviewed.before(path, asked.scorer.grades, ids, part.customers))
         done += len(part.rows)
         progress(done, len(customers))
-    return capped(reviewed.joined(parts), rules)
 
 
-def review_part(asked: Question, tables: Mapping[str, Columns], ids: np.ndarray, before: Before) -> Reviewed:
-    """These customers, before the cap on the whole book."""
-    scorer, rules = asked.scorer, asked.rules
-    days = np.full(len(ids), asked.as_of, np.int32)
-    scores = scorer.score(tables, ids, days)
-    facts = values_of(asked.reads, tables, ids, days)
-    forced = triggered(rules, facts, [grade.name for grade in scorer.grades], len(ids))
+def review_part(asked: Question, tables: Mapping[str, Columns], ids: np.ndarray, before: Reviewed) -> Reviewed:
+    """These customers, before the caps on groups and on the whole book; who is not due is carried over."""
+    rules, names = asked.rules, [grade.name for grade in asked.scorer.grades]
+    facts = values_of(asked.reads, tables, ids, np.full(len(ids), asked.as_of, np.int32))
+    forced = triggered(rules, facts, names, len(ids))
+    drawn = committed(rules, facts, len(ids))
+    occasion = occasions.occasions(rules, names, tables, before, forced, drawn, asked.called, asked.as_of)
+    due = np.flatnonzero(occasion != reviewed.CARRIED)
+    carried = replace(
+        before,
+        occasion=occasion,
+        grade_before=before.grade,
+        cause=np.full(len(ids), NO_CAUSE, np.int8),
+        drawn=drawn,
+        limit_before=before.limit,
+        terms_before=before.terms_days,
+        why=np.full(len(ids), "", object),
+        group_id=occasions.group_of(tables, ids, asked.as_of) if rules.group_cap is not None else before.group_id,
+    )
+    due_facts = {name: values[due] for name, values in facts.items()}
+    return reviewed.replaced(carried, due, _looked_at(asked, tables, carried.take(due), forced[due], due_facts))
+
+
+def _looked_at(
+    asked: Question,
+    tables: Mapping[str, Columns],
+    before: Reviewed,
+    forced: np.ndarray,
+    facts: Mapping[str, np.ndarray],
+) -> Reviewed:
+    """Customers scored anew; `before` holds what was carried over."""
+    scorer, rules, ids = asked.scorer, asked.rules, before.customer_id
+    scores = scorer.score(tables, ids, np.full(len(ids), asked.as_of, np.int32))
     upper = np.array([grade.pd_below for grade in scorer.grades if grade.pd_below is not None])
     by_pd = scores.grade.astype(np.int8)
-    standing, cause = migration.move(scores.default_probability, by_pd, before.standing, forced, upper, rules)
+    standing, cause = migration.move(scores.default_probability, by_pd, before.standing(), forced, upper, rules)
     grants = grant_all(scorer, scores, standing.grade)
     decision = np.array([DECISIONS.index(granted.decision) for granted in grants], np.int8)
     earned = np.array([granted.limit for granted in grants], np.float64)
     at_once = (decision == DECISIONS.index("decline")) | (forced != NEW)
-    limit, held_by = limits.step(earned, before.limit, at_once, decision == DECISIONS.index("refer"), rules)
-    drawn = np.full(len(ids), np.nan) if rules.exposure_feature is None else facts[rules.exposure_feature]
-    return Reviewed(
-        customer_id=ids,
+    limit, held_by = _limit(asked, before, earned, at_once, decision == DECISIONS.index("refer"))
+    terms_earned = np.array([granted.terms_days for granted in grants], np.int16)
+    return replace(
+        before,
+        reviewed_on=np.full(len(ids), asked.as_of, np.int32),
         default_probability=scores.default_probability,
         points=np.round(scores.points, 2),
         by_pd=by_pd,
-        grade_before=before.standing.grade,
         grade=standing.grade,
         cause=cause,
         beyond=standing.beyond,
         held=standing.held,
         decision=decision,
-        drawn=drawn,
         earned=earned,
-        limit_before=before.limit,
         limit=limit,
         held_by=held_by,
-        terms_before=before.terms_days,
-        terms_days=np.array([granted.terms_days for granted in grants], np.int16),
-        why=_why(asked, tables, ids, scores, before.standing.grade, standing.grade, cause, facts),
+        terms_earned=terms_earned,
+        terms_days=_terms(scorer.product, terms_earned, before.terms_days, scores.default_probability),
+        why=_why(asked, tables, before, scores, standing.grade, cause, facts),
     )
+
+
+def _limit(
+    asked: Question, before: Reviewed, earned: np.ndarray, at_once: np.ndarray, referred: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The limit after steps, and what held it; what a person granted stands, but for who is declined or triggered."""
+    by_person = np.array([asked.granted.get(one, 0.0) for one in before.customer_id.tolist()], np.float64)
+    by_person = np.where(at_once, 0.0, by_person)
+    limit, held_by = limits.step(earned, before.limit, at_once, referred, asked.rules)
+    most = np.inf if asked.rules.automatic_limit is None else asked.rules.automatic_limit
+    allowed = np.maximum(most, np.nan_to_num(before.limit, nan=0.0))
+    held_by = np.where(limit > allowed, limits.HOLDS.index("person"), held_by)
+    limit = np.minimum(limit, allowed)
+    held_by = np.where(by_person > limit, limits.HOLDS.index("person"), held_by)
+    return np.maximum(limit, by_person), held_by.astype(np.int8)
+
+
+def _terms(product: Product, earned: np.ndarray, before: np.ndarray, default_probability: np.ndarray) -> np.ndarray:
+    """Payment days: those of the grade, extended only where that pays."""
+    rules = product.customers.terms
+    if rules is None:
+        return earned
+    annual = 1.0 - (1.0 - default_probability) ** (12 / product.outcome.window_months)
+    offered = [grade.terms_days for grade in product.grades]
+    return terms.extended(earned, before, annual * product.policy.loss_given_default, offered, rules)
+
+
+def committed(rules: ReviewRules, facts: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
+    """What customers have drawn and what may yet be, (rows,): open items and each commitment times its CCF.
+
+    Missing where the product does not say what is drawn, or nothing is known of it.
+    """
+    if rules.exposure_feature is None:
+        return np.full(rows, np.nan)
+    parts = [facts[rules.exposure_feature], *(one.factor * facts[one.feature] for one in rules.exposures)]
+    whole = np.sum([limits.owed(part) for part in parts], axis=0)
+    return np.where(np.all([np.isnan(part) for part in parts], axis=0), np.nan, whole)
 
 
 def known_by(tables: Mapping[str, Columns], ids: np.ndarray, as_of: int) -> np.ndarray:
@@ -125,40 +202,30 @@ def triggered(rules: ReviewRules, facts: Mapping[str, np.ndarray], grades: list[
     return forced
 
 
-def capped(book: Reviewed, rules: ReviewRules) -> Reviewed:
-    """The book with the limits that its cap allows."""
-    if rules.portfolio_cap is None or not len(book):
-        return book
-    limit, cut = limits.within_portfolio(book.limit, book.drawn, book.default_probability, rules.portfolio_cap)
-    held_by = np.where(cut, limits.HOLDS.index("portfolio"), book.held_by).astype(np.int8)
-    return replace(book, limit=limit, held_by=held_by)
-
-
 def _why(
     asked: Question,
     tables: Mapping[str, Columns],
-    ids: np.ndarray,
+    before: Reviewed,
     scores: Scores,
-    before: np.ndarray,
     after: np.ndarray,
     cause: np.ndarray,
     facts: Mapping[str, np.ndarray],
 ) -> np.ndarray:
     """Why a grade moved, in words; empty where it did not.
 
-    The same model sees the facts of the day before and of today: what differs between the two explanations is what
+    The same model sees the facts of the last look and of today: what differs between the two explanations is what
     changed with the customer, not with the model.
     """
-    why = np.full(len(ids), "", object)
-    moved = np.flatnonzero((after != before) & (before != NEW))
+    why = np.full(len(after), "", object)
+    moved = np.flatnonzero((after != before.grade) & (before.grade != NEW))
     if asked.previous is None or not len(moved):
         return why
-    scorer = asked.scorer
-    days = np.full(len(moved), asked.previous.as_of, np.int32)
-    then = scorer.contributions(matrix.build(scorer.bundle.program, tables, ids[moved], days))
+    scorer, looked = asked.scorer, before.reviewed_on[moved]
+    days = np.where(looked == reviewed.NO_DAY, asked.previous.as_of, looked).astype(np.int32)
+    then = scorer.contributions(matrix.build(scorer.bundle.program, tables, before.customer_id[moved], days))
     now = scorer.contributions(scores.values[moved])
     for place, row in enumerate(moved.tolist()):
-        worse = bool(after[row] > before[row])
+        worse = bool(after[row] > before.grade[row])
         told = _told(asked, now[place], now[place] - then[place], worse)
         if CAUSES[cause[row]] == "trigger":
             told = [*_triggers_told(asked.rules, facts, row), *told]
@@ -181,28 +248,3 @@ def _triggers_told(rules: ReviewRules, facts: Mapping[str, np.ndarray], row: int
         for trigger in rules.triggers
         if COMPARES[trigger.operator](facts[trigger.feature][row], trigger.bound)
     ]
-
-
-def _nobody() -> Reviewed:
-    texts, numbers = np.empty(0, object), np.empty(0)
-    places, counts = np.empty(0, np.int8), np.empty(0, np.int16)
-    return Reviewed(
-        customer_id=texts,
-        default_probability=numbers,
-        points=numbers,
-        by_pd=places,
-        grade_before=places,
-        grade=places,
-        cause=places,
-        beyond=counts,
-        held=counts,
-        decision=places,
-        drawn=numbers,
-        earned=numbers,
-        limit_before=numbers,
-        limit=numbers,
-        held_by=places,
-        terms_before=counts,
-        terms_days=counts,
-        why=texts,
-    )

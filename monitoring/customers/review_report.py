@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from configs.errors import DataError, InputError
 from configs.settings import Product
 from features.contracts import iso, to_day
 from features.parquet import read_parquet
-from monitoring.customers import limits, migration, pages, reviewed
-from monitoring.customers.limits import HOLDS
-from monitoring.customers.migration import CAUSES, NEW
+from monitoring.customers import pages, reviewed
+from monitoring.customers.caps import Drawn, capped, has_caps
 from monitoring.customers.review import Previous
-from monitoring.customers.reviewed import DECISIONS, Reviewed
+from monitoring.customers.review_totals import Totals
+from monitoring.customers.reviewed import Reviewed
 from serving.ledger import Entry, Ledger, Record, canonical
 
 KIND = "review"
-SHOWN = 40  # notices on the page; the parquet file has all
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +70,16 @@ def _digest(path: Path) -> str:
 
 
 def keep(
-    book: Reviewed, product: Product, model: str, as_of: int, before: Record | None, folder: Path, at: str
+    parts: Iterable[Reviewed], product: Product, model: str, as_of: int, before: Record | None, folder: Path, at: str
 ) -> tuple[Kept, Entry, dict[str, Any]]:
     """Write parquet, page and JSON; the ledger's entry of them, and what the page says.
 
-    The file's name holds its digest: a review of the same day done anew stands beside the first, which stays.
+    One part is in memory at a time, and where the rules have caps some 30 bytes of each customer. The file's name
+    holds its digest: a review of the same day done anew stands beside the first. Raises InputError where nobody was
+    known by the day.
     """
-    if not len(book):
-        raise InputError(f"nothing was known of any customer by {iso(as_of)}: is the date right?")
     unnamed = folder / f"review-{iso(as_of)}.parquet"
-    reviewed.write(book, product.grades, unnamed)
+    totals, breaches = _write(parts, product, unnamed)
     digest = _digest(unnamed)
     path = unnamed.replace(folder / f"review-{iso(as_of)}-{digest[:10]}.parquet")
     told = {
@@ -93,7 +91,7 @@ def keep(
         "previous": None if before is None else {key: before.body()[key] for key in ("as_of", "model")},
         "file": path.name,
         "rules": product.customers.review.model_dump(),
-        **summary(book, product),
+        **totals.values(breaches),
     }
     page = pages.write(path.with_suffix(".html"), "review.html", told)
     body = {
@@ -103,83 +101,35 @@ def keep(
         "previous": None if before is None else before.entry.id,
         "file": str(path),
         "sha256": digest,
-        **{key: told[key] for key in ("customers", "moves", "changed", "limit", "expected_loss")},
+        **{key: told[key] for key in ("customers", "occasions", "moves", "changed", "limit", "expected_loss")},
     }
     entry = Entry(f"review-{product.name}-{at}", KIND, product.name, iso(as_of), at, canonical(pages.plain(body)))
     return Kept(path, page), entry, told
 
 
-def summary(book: Reviewed, product: Product) -> dict[str, Any]:
-    """Counts, sums and the notices with the largest change of limit, as plain values."""
-    names = [grade.name for grade in product.grades]
-    old = book.grade_before != NEW
-    counts = migration.matrix(book.grade_before, book.grade, len(names))
-    by_pd = migration.matrix(book.grade_before, book.by_pd, len(names))
-    exposure = limits.exposure(book.limit, book.drawn)
-    changed = book.changed()
-    return {
-        "customers": len(book),
-        "new": int((~old).sum()),
-        "mean_pd": float(book.default_probability.mean()),
-        "grades": [_grade(book, exposure, place, name) for place, name in enumerate(names)],
-        "matrix": counts.tolist(),
-        "moves": {
-            "up": int(np.tril(counts, -1).sum()),
-            "down": int(np.triu(counts, 1).sum()),
-            "without_hysteresis": int(by_pd.sum() - np.trace(by_pd)),
-            "causes": {name: int((book.cause == place).sum()) for place, name in enumerate(CAUSES) if place},
-        },
-        "decisions": {name: int((book.decision == place).sum()) for place, name in enumerate(DECISIONS)},
-        "limit": {
-            "before": float(np.nansum(book.limit_before)),
-            "after": float(book.limit.sum()),
-            "raised": int((book.limit > book.limit_before)[old].sum()),
-            "cut": int((book.limit < book.limit_before)[old].sum()),
-            "held_by": {name: int((book.held_by == place).sum()) for place, name in enumerate(HOLDS) if place},
-            "drawn": float(np.nansum(np.maximum(book.drawn, 0))),
-            "exposure": float(exposure.sum()),
-        },
-        "expected_loss": float((book.default_probability * exposure).sum() * product.policy.loss_given_default),
-        "changed": int(changed.sum()),
-        "notices": notices(book, names, np.flatnonzero(changed)),
-    }
+def _write(parts: Iterable[Reviewed], product: Product, path: Path) -> tuple[Totals, list[dict[str, object]]]:
+    """The file of a review under its caps: what it comes to, and the groups above their cap."""
+    rules, totals, drawn = product.customers.review, Totals(product), Drawn()
+    if not has_caps(rules):
+        _keep_all(parts, totals, product, path)
+        return totals, []
+    uncapped = path.with_suffix(".uncapped")
+    try:
+        with reviewed.writing(product.grades, uncapped) as keep_part:
+            for part in parts:
+                drawn.add(part)
+                keep_part(part)
+        lying = reviewed.parts_in(uncapped, product.grades)
+        _keep_all(capped(lying, *drawn.cut(rules)), totals, product, path)
+    finally:
+        uncapped.unlink(missing_ok=True)
+    return totals, drawn.breaches(rules)
 
 
-def _grade(book: Reviewed, exposure: np.ndarray, place: int, name: str) -> dict[str, Any]:
-    now = book.grade == place
-    return {
-        "name": name,
-        "before": int((book.grade_before == place).sum()),
-        "now": int(now.sum()),
-        "by_pd": int((book.by_pd == place).sum()),
-        "mean_pd": float(book.default_probability[now].mean()) if now.any() else None,
-        "limit": float(book.limit[now].sum()),
-        "exposure": float(exposure[now].sum()),
-    }
-
-
-def notices(book: Reviewed, names: list[str], rows: np.ndarray, most: int = SHOWN) -> list[dict[str, Any]]:
-    """What these customers must be told, the largest change of limit first."""
-    moved = np.abs(np.nan_to_num(book.limit - book.limit_before)[rows])
-    worst_first = rows[np.lexsort((rows, -moved))][:most]
-    return [notice(book, names, row) for row in worst_first.tolist()]
-
-
-def notice(book: Reviewed, names: list[str], row: int) -> dict[str, Any]:
-    """One customer's notice: grade, limit and terms before and now, what moved them, and why."""
-    before = int(book.grade_before[row])
-    return {
-        "customer_id": str(book.customer_id[row]),
-        "default_probability": float(book.default_probability[row]),
-        "grade_before": None if before == NEW else names[before],
-        "grade": names[int(book.grade[row])],
-        "direction": int(np.sign(int(book.grade[row]) - before)) if before != NEW else 0,
-        "cause": CAUSES[int(book.cause[row])],
-        "decision": DECISIONS[int(book.decision[row])],
-        "limit_before": float(book.limit_before[row]),
-        "limit": float(book.limit[row]),
-        "held_by": HOLDS[int(book.held_by[row])],
-        "terms_before": None if before == NEW else int(book.terms_before[row]),
-        "terms_days": int(book.terms_days[row]),
-        "why": str(book.why[row]),
-    }
+def _keep_all(parts: Iterable[Reviewed], totals: Totals, product: Product, path: Path) -> None:
+    with reviewed.writing(product.grades, path) as keep_part:
+        for part in parts:
+            totals.add(part)
+            keep_part(part)
+        if not len(totals):
+            raise InputError("nothing was known of any customer by that day: is the date right?")

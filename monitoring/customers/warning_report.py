@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from configs.customers import LEVELS
+from configs.customers import LEVELS, Indicator
 from features.contracts import EPOCH, iso
 from features.outcome import Labels
 from monitoring.customers import pages, watchlist
@@ -25,12 +25,19 @@ _TOGETHER = 1000  # entries in one transaction: a database takes only so many ke
 
 
 def raise_all(
-    reader: Reader, looks: Sequence[Look], ledger: Ledger, as_of: int, at: str
+    reader: Reader, looks: Iterable[Look], ledger: Ledger, as_of: int, at: str
 ) -> tuple[list[Warning], dict[str, Any]]:
-    """Record the hits that are not open yet; every warning of the product, and what the page says."""
+    """Record the hits that are not open yet; every warning of the product, and what the page says.
+
+    Of each look only its hits are kept.
+    """
     product = reader.scorer.product
     day = dt.date.fromordinal(as_of + EPOCH)
-    found = [hit for look in looks for hit in look.found(reader.indicators)]
+    found: list[tuple[str, Indicator, float]] = []
+    rows, known = 0, np.zeros(len(reader.indicators))
+    for look in looks:
+        found += look.found(reader.indicators)
+        rows, known = rows + len(look.customer_id), known + np.isfinite(look.values).sum(0)
     entries = watchlist.raise_for(watchlist.warnings_of(ledger, product.name), product.name, found, day, at)
     batches = [entries[first : first + _TOGETHER] for first in range(0, len(entries), _TOGETHER)]
     new = sum(record.new for batch in batches for record in ledger.append(batch))
@@ -42,13 +49,13 @@ def raise_all(
         "title": product.title,
         "as_of": iso(as_of),
         "model": reader.scorer.bundle.version,
-        "looked_at": sum(len(look.customer_id) for look in looks),
+        "looked_at": rows,
         "hits": len(found),
         "new": new,
         "customers": len({warning.customer_id for warning in still}),
         "levels": {level: levels[level] for level in LEVELS},
         "overdue": sum(watchlist.overdue(warning, day) for warning in still),
-        "indicators": _indicators(reader, looks, Counter(hit[1].name for hit in found), warnings),
+        "indicators": _indicators(reader, known / max(1, rows), Counter(hit[1].name for hit in found), warnings),
         "open": [watchlist.plain(warning) for warning in still],
         "shown": SHOWN,
     }
@@ -56,10 +63,8 @@ def raise_all(
 
 
 def _indicators(
-    reader: Reader, looks: Sequence[Look], found: Counter[str], warnings: Sequence[Warning]
+    reader: Reader, coverage: np.ndarray, found: Counter[str], warnings: Sequence[Warning]
 ) -> list[dict[str, Any]]:
-    known = sum(np.isfinite(look.values).sum(0) for look in looks) if looks else np.zeros(len(reader.indicators))
-    rows = max(1, sum(len(look.customer_id) for look in looks))
     states = Counter((warning.indicator, warning.steps[-1].finding if warning.steps else None) for warning in warnings)
     still = Counter(warning.indicator for warning in warnings if warning.state != "closed")
     return [
@@ -67,7 +72,7 @@ def _indicators(
             "name": one.name,
             "level": one.level,
             "action": one.action,
-            "coverage": float(known[place]) / rows,
+            "coverage": float(coverage[place]),
             "hits": found[one.name],
             "open": still[one.name],
             **{finding: states[one.name, finding] for finding in watchlist.FINDINGS},

@@ -12,7 +12,8 @@ from features.contracts import to_day
 from features.portfolio import Tally
 from features.simulate import Portfolio
 from features.sources import Source, open_source
-from monitoring.customers.review import Previous, review
+from monitoring.customers import reviewed
+from monitoring.customers.review import Previous, make_question, review
 from monitoring.customers.reviewed import Reviewed
 from serving.score import Scorer, make_scorer
 
@@ -57,8 +58,8 @@ def reviewed_at(scorer: Scorer, book_source: Source, day_of_month: Callable[[int
     """The book reviewed at the end of a month."""
 
     def made(month: int, previous: Previous | None = None, customers_each: int = 50_000) -> Reviewed:
-        tally = Tally("the book", 0.0)
-        asked = (scorer, book_source, day_of_month(month), previous, tally, lambda *_: None)
-        return review(*asked, customers_each=customers_each)
+        asked = make_question(scorer, day_of_month(month), previous)
+        parts = review(asked, book_source, Tally("the book", 0.0), lambda *_: None, customers_each)
+        return reviewed.joined(list(parts))
 
     return made

@@ -15,7 +15,7 @@ from features import load
 from features.contracts import iso, to_day
 from features.sources import Source
 from monitoring.customers import contacts, pages, review_report, watchlist
-from monitoring.customers.credit_file import credit_file, known_facts
+from monitoring.customers.credit_file import credit_file, known_facts, newest_first
 from monitoring.customers.reviewed import Reviewed
 from serving.decide import Question, decide, ledger_body
 from serving.ledger import Entry, Ledger
@@ -56,7 +56,7 @@ def ledger(
     body = ledger_body(question, *decide(scorer, question, "d-1"))
     found.append([Entry("d-1", "decision", product.name, customer, AT, body)])
     book: Reviewed = reviewed_at(9)
-    found.append([review_report.keep(book, product, "m-1", then, None, folder, AT)[1]])
+    found.append([review_report.keep([book], product, "m-1", then, None, folder, AT)[1]])
     found.append(watchlist.raise_for([], product.name, [(customer, SIGN, 2.0)], on, AT))
     step = contacts.Step(customer, "contact", "ann", "called", (on + dt.timedelta(3)).isoformat())
     contacts.record(found, product.name, step, product.customers.collections, AT)
@@ -97,9 +97,13 @@ def test_an_invoice_paid_later_was_open_on_the_day(shipped) -> None:
     )
     product = shipped("trade_credit")
     table = load.check_tables({"invoices": frame}, product, "test")["invoices"]
-    (row,) = known_facts(table, "invoices", product, to_day(dt.date(2024, 3, 1)))
+
+    def rows_at(then: int) -> list[dict[str, Any]]:
+        return known_facts(table, "invoices", product, then, newest_first(table, "invoices", product, then))
+
+    (row,) = rows_at(to_day(dt.date(2024, 3, 1)))
     assert (row["paid"], row["due"]) == (None, "2024-05-01")
-    (row,) = known_facts(table, "invoices", product, to_day(dt.date(2024, 4, 1)))
+    (row,) = rows_at(to_day(dt.date(2024, 4, 1)))
     assert row["paid"] == "2024-04-01"
 
 

@@ -17,9 +17,10 @@ from configs.settings import Product, parse
 from features.portfolio import Tally
 from features.sources import Source
 from monitoring.customers import review_report, reviewed
+from monitoring.customers.caps import Drawn, capped
 from monitoring.customers.limits import exposure
 from monitoring.customers.migration import CAUSES, NEW
-from monitoring.customers.review import Previous, capped, review
+from monitoring.customers.review import Previous, make_question, review
 from monitoring.customers.review_report import keep, previous_of
 from monitoring.customers.reviewed import Reviewed
 from serving.ledger import Ledger
@@ -54,10 +55,9 @@ def test_a_book_in_parts_is_reviewed_as_in_one(reviewed_at, previous: Previous, 
 
 def test_what_a_review_wrote_is_what_the_next_reads(first: Reviewed, scorer: Scorer, previous: Previous) -> None:
     before = reviewed.before(previous.path, scorer.grades, np.append(first.customer_id, "nobody"))
-    assert (before.standing.grade[:-1] == first.grade).all()
-    assert (before.limit[:-1] == first.limit).all()
-    assert (before.terms_days[:-1] == first.terms_days).all()
-    assert before.standing.grade[-1] == NEW
+    for field in fields(Reviewed):
+        np.testing.assert_array_equal(getattr(before, field.name)[:-1], getattr(first, field.name), err_msg=field.name)
+    assert before.grade[-1] == NEW
     assert np.isnan(before.limit[-1])
 
 
@@ -99,7 +99,9 @@ def test_limits_move_by_no_more_than_a_step(second: Reviewed, scorer: Scorer) ->
 def test_under_a_cap_the_book_is_exposed_by_no_more_than_is_drawn(second: Reviewed) -> None:
     drawn = float(np.nansum(np.maximum(second.drawn, 0)))
     rules = ReviewRules(exposure_feature="balance_last", portfolio_cap=drawn * 1.05)
-    after = capped(second, rules)
+    drawn_of = Drawn()
+    drawn_of.add(second)
+    (after,) = capped(iter([second]), *drawn_of.cut(rules))
     assert exposure(after.limit, after.drawn).sum() <= drawn * 1.05 + 1e-6
     assert after.limit.sum() < second.limit.sum()
 
@@ -107,7 +109,7 @@ def test_under_a_cap_the_book_is_exposed_by_no_more_than_is_drawn(second: Review
 @pytest.fixture(scope="module")
 def kept(second: Reviewed, scorer: Scorer, day_of_month, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("kept")
-    return keep(second, scorer.product, "m-1", day_of_month(SECOND), None, folder, AT)
+    return keep([second], scorer.product, "m-1", day_of_month(SECOND), None, folder, AT)
 
 
 def test_page_json_and_file_are_written_whole(kept) -> None:
@@ -149,7 +151,7 @@ def test_a_review_whose_file_was_changed_is_not_followed(kept, tmp_path: Path, d
 
 
 def test_a_day_before_anything_was_known_is_refused(scorer: Scorer, book_source: Source, tmp_path: Path) -> None:
-    nobody = review(scorer, book_source, 0, None, Tally("the book", 0.0), lambda *_: None)
+    nobody = review(make_question(scorer, 0, None), book_source, Tally("the book", 0.0), lambda *_: None)
     with pytest.raises(InputError, match="is the date right"):
         keep(nobody, scorer.product, "m", 0, None, tmp_path, AT)
 
@@ -159,7 +161,7 @@ def test_a_trigger_on_no_feature_is_told_with_the_nearest(scorer: Scorer, book_s
     rules = scorer.product.customers.model_copy(update={"review": ReviewRules(triggers=(trigger,))})
     wrong = make_scorer(scorer.bundle, scorer.product.model_copy(update={"customers": rules}))
     with pytest.raises(ConfigError, match="did you mean 'days_past_due_last'"):
-        review(wrong, book_source, 19_000, None, Tally("the book", 0.0), lambda *_: None)
+        make_question(wrong, 19_000, None)
 
 
 def test_a_trigger_to_no_grade_is_refused(shipped: Callable[[str], Product]) -> None:
