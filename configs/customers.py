@@ -58,16 +58,20 @@ class Event(Frozen):
         return self
 
 
-class TermsRules(Frozen):
-    """When longer payment terms pay: shares of sales, `funding_rate` a year; settings of `monitoring.customers.terms`.
+class TradeRules(Frozen):
+    """What a sale on credit earns and costs, shares of sales, `funding_rate` a year: when terms and limits pay.
 
     `sales_gain` is what a customer buys more with 30 days more, `late_days` how late is paid, whatever the terms.
+    Where `purchases_feature` (currency a month) is named, a limit covers what the terms need, `headroom` times, for
+    whom that pays, within the cap of the grade and the loss budget.
     """
 
     margin_share: Share
     funding_rate: NotNegative
     sales_gain: NotNegative
     late_days: NotNegative = 0.0
+    purchases_feature: Annotated[_Name | None, unused()] = None
+    headroom: Annotated[Positive, unused(1.25)] = 1.25
 
 
 class ReviewRules(Frozen):
@@ -177,7 +181,7 @@ class CustomerRules(Frozen):
     """
 
     review: ReviewRules = ReviewRules()
-    terms: Annotated[TermsRules | None, unused()] = None
+    trade: Annotated[TradeRules | None, unused()] = None
     warnings: Annotated[tuple[Indicator, ...], Field(strict=False)] = ()
     four_eyes_from: Level = "critical"
     collections: CollectionRules = CollectionRules()

@@ -10,17 +10,17 @@ import numpy as np
 
 from configs.customers import ReviewRules
 from configs.settings import Product
-from features import matrix, portfolio
+from features import portfolio
 from features.book import all_customers
 from features.catalogue import Program
 from features.contracts import Columns
 from features.sources import Source
-from monitoring.customers import limits, migration, occasions, reviewed, terms
+from monitoring.customers import explained, limits, migration, occasions, reviewed, trade
+from monitoring.customers.explained import Moved
 from monitoring.customers.migration import CAUSES, NEW
 from monitoring.customers.reviewed import DECISIONS, Reviewed
 from monitoring.customers.rules import COMPARES, program_of, values_of
 from serving.batch import grant_all
-from serving.reasons import principal_reasons
 from serving.score import Scorer, Scores
 
 NO_CAUSE = CAUSES.index("none")
@@ -61,7 +61,9 @@ def make_question(
 ) -> Question:
     """Raises ConfigError for a rule on a feature, table or column that the product has not."""
     rules = scorer.product.customers.review
-    reads = program_of(scorer, rules.reads(), "customers.review")
+    trading = scorer.product.customers.trade
+    bought = () if trading is None or trading.purchases_feature is None else (trading.purchases_feature,)
+    reads = program_of(scorer, (*rules.reads(), *bought), "customers.review")
     named = (*scorer.bundle.program.tables, *reads.tables, *occasions.check_events(rules, scorer.product))
     return Question(scorer, rules, reads, tuple(dict.fromkeys(named)), as_of, previous, called, granted or {})
 
@@ -126,10 +128,13 @@ def _looked_at(
     standing, cause = migration.move(scores.default_probability, by_pd, before.standing(), forced, upper, rules)
     grants = grant_all(scorer, scores, standing.grade)
     decision = np.array([DECISIONS.index(granted.decision) for granted in grants], np.int8)
-    earned = np.array([granted.limit for granted in grants], np.float64)
     at_once = (decision == DECISIONS.index("decline")) | (forced != NEW)
-    limit, held_by = _limit(asked, before, earned, at_once, decision == DECISIONS.index("refer"))
     terms_earned = np.array([granted.terms_days for granted in grants], np.int16)
+    terms_days = _terms(scorer.product, terms_earned, before.terms_days, scores.default_probability)
+    earned = np.array([granted.limit for granted in grants], np.float64)
+    needed = _needed(scorer, facts, standing.grade, terms_days, scores.default_probability)
+    earned = np.where(at_once, earned, np.maximum(earned, needed))
+    limit, held_by = _limit(asked, before, earned, at_once, decision == DECISIONS.index("refer"))
     return replace(
         before,
         reviewed_on=np.full(len(ids), asked.as_of, np.int32),
@@ -145,8 +150,8 @@ def _looked_at(
         limit=limit,
         held_by=held_by,
         terms_earned=terms_earned,
-        terms_days=_terms(scorer.product, terms_earned, before.terms_days, scores.default_probability),
-        why=_why(asked, tables, before, scores, standing.grade, cause, facts),
+        terms_days=terms_days,
+        why=_why(asked, tables, before, scores, Moved(standing.grade, cause, facts)),
     )
 
 
@@ -167,12 +172,35 @@ def _limit(
 
 def _terms(product: Product, earned: np.ndarray, before: np.ndarray, default_probability: np.ndarray) -> np.ndarray:
     """Payment days: those of the grade, extended only where that pays."""
-    rules = product.customers.terms
+    rules = product.customers.trade
     if rules is None:
         return earned
-    annual = 1.0 - (1.0 - default_probability) ** (12 / product.outcome.window_months)
     offered = [grade.terms_days for grade in product.grades]
-    return terms.extended(earned, before, annual * product.policy.loss_given_default, offered, rules)
+    return trade.extended(earned, before, _annual_loss_rate(product, default_probability), offered, rules)
+
+
+def _annual_loss_rate(product: Product, default_probability: np.ndarray) -> np.ndarray:
+    annual = 1.0 - (1.0 - default_probability) ** (12 / product.outcome.window_months)
+    return np.asarray(annual * product.policy.loss_given_default)
+
+
+def _needed(
+    scorer: Scorer,
+    facts: Mapping[str, np.ndarray],
+    grade: np.ndarray,
+    terms_days: np.ndarray,
+    default_probability: np.ndarray,
+) -> np.ndarray:
+    """The limit that a customer's purchases need and pay for, within the grade's cap and the loss budget, (rows,)."""
+    product, rules = scorer.product, scorer.product.customers.trade
+    if rules is None or rules.purchases_feature is None:
+        return np.zeros(len(grade))
+    loss_rate = default_probability * product.policy.loss_given_default
+    cap = np.array([one.limit_cap for one in scorer.grades])[grade]
+    appetite = np.divide(product.policy.loss_budget, loss_rate, out=np.full(len(grade), np.inf), where=loss_rate > 0)
+    annual = _annual_loss_rate(product, default_probability)
+    needed = trade.needed(facts[rules.purchases_feature], terms_days, annual, rules)
+    return np.floor(np.minimum(np.minimum(needed, cap), appetite))
 
 
 def committed(rules: ReviewRules, facts: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
@@ -202,49 +230,8 @@ def triggered(rules: ReviewRules, facts: Mapping[str, np.ndarray], grades: list[
     return forced
 
 
-def _why(
-    asked: Question,
-    tables: Mapping[str, Columns],
-    before: Reviewed,
-    scores: Scores,
-    after: np.ndarray,
-    cause: np.ndarray,
-    facts: Mapping[str, np.ndarray],
-) -> np.ndarray:
-    """Why a grade moved, in words; empty where it did not.
-
-    The same model sees the facts of the last look and of today: what differs between the two explanations is what
-    changed with the customer, not with the model.
-    """
-    why = np.full(len(after), "", object)
-    moved = np.flatnonzero((after != before.grade) & (before.grade != NEW))
-    if asked.previous is None or not len(moved):
-        return why
-    scorer, looked = asked.scorer, before.reviewed_on[moved]
-    days = np.where(looked == reviewed.NO_DAY, asked.previous.as_of, looked).astype(np.int32)
-    then = scorer.contributions(matrix.build(scorer.bundle.program, tables, before.customer_id[moved], days))
-    now = scorer.contributions(scores.values[moved])
-    for place, row in enumerate(moved.tolist()):
-        worse = bool(after[row] > before.grade[row])
-        told = _told(asked, now[place], now[place] - then[place], worse)
-        if CAUSES[cause[row]] == "trigger":
-            told = [*_triggers_told(asked.rules, facts, row), *told]
-        why[row] = "; ".join(told)
-    return why
-
-
-def _told(asked: Question, now: np.ndarray, change: np.ndarray, worse: bool) -> list[str]:
-    scorer = asked.scorer
-    sign = 1.0 if worse else -1.0
-    factor = scorer.points_factor(now)
-    reasons = principal_reasons(sign * change[:-1], scorer.bundle.program.features, factor, asked.rules.reasons, "en")
-    lead = "" if worse else "less weight: "
-    return [f"{lead}{reason.reason} ({-sign * reason.points:+.1f} points)" for reason in reasons]
-
-
-def _triggers_told(rules: ReviewRules, facts: Mapping[str, np.ndarray], row: int) -> list[str]:
-    return [
-        f"{trigger.name}: {trigger.feature} is {facts[trigger.feature][row]:g}"
-        for trigger in rules.triggers
-        if COMPARES[trigger.operator](facts[trigger.feature][row], trigger.bound)
-    ]
+def _why(asked: Question, tables: Mapping[str, Columns], before: Reviewed, scores: Scores, moved: Moved) -> np.ndarray:
+    last = asked.previous
+    if last is None:
+        return np.full(len(before), "", object)
+    return explained.why(asked.scorer, asked.rules, last.as_of, tables, before, scores, moved)

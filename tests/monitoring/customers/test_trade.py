@@ -1,4 +1,4 @@
-"""Longer payment terms only where they pay."""
+"""Longer payment terms, and limits that they need, only where they pay."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.customers import TermsRules
-from monitoring.customers.terms import extended, worth
+from configs.customers import TradeRules
+from monitoring.customers.trade import extended, needed, worth
 
 OFFERED = (60, 45, 30, 30, 14, 0)
-PAYS = TermsRules(margin_share=0.1, funding_rate=0.06, sales_gain=0.08)
-DEAR = TermsRules(margin_share=0.1, funding_rate=0.06, sales_gain=0.04)
+PAYS = TradeRules(margin_share=0.1, funding_rate=0.06, sales_gain=0.08)
+DEAR = TradeRules(margin_share=0.1, funding_rate=0.06, sales_gain=0.04)
 
 
-def at(earned: int, before: int, loss_rate: float, rules: TermsRules) -> int:
+def at(earned: int, before: int, loss_rate: float, rules: TradeRules) -> int:
     return int(extended(np.array([earned]), np.array([before]), np.array([loss_rate]), OFFERED, rules)[0])
 
 
@@ -32,7 +32,7 @@ def test_terms_are_extended_where_margin_beats_funding_and_loss() -> None:
 
 
 def test_where_the_longest_terms_do_not_pay_the_next_shorter_may() -> None:
-    rules = PAYS.model_copy(update={"sales_gain": 0.07})
+    rules = PAYS.model_copy(update={"sales_gain": 0.063})
     assert worth(np.array([30.0]), np.array([60.0]), np.array([0.009]), rules)[0] < 0
     assert at(60, 30, 0.009, rules) == 45
 
@@ -44,7 +44,7 @@ def test_terms_shorten_at_once_and_first_terms_are_those_of_the_grade() -> None:
 
 
 RULES = st.builds(
-    TermsRules,
+    TradeRules,
     margin_share=st.floats(0, 0.5),
     funding_rate=st.floats(0, 0.3),
     sales_gain=st.floats(0, 0.5),
@@ -55,9 +55,33 @@ LADDER = np.array([60, 45, 30, 30, 14, 0])  # what each grade earns, best first
 
 @settings(deadline=None)
 @given(RULES, st.sampled_from([-1, 0, 14, 30, 45, 60]), st.lists(st.floats(0, 1), min_size=2, max_size=8), st.data())
-def test_a_higher_pd_never_earns_longer_terms(rules: TermsRules, before: int, pds: list[float], data) -> None:
+def test_a_higher_pd_never_earns_longer_terms(rules: TradeRules, before: int, pds: list[float], data) -> None:
     rising = np.sort(pds)
     grades = np.sort(data.draw(st.lists(st.integers(0, 5), min_size=len(pds), max_size=len(pds))))
     terms = extended(LADDER[grades], np.full(len(pds), before), rising * 0.45, OFFERED, rules)
     assert (np.diff(terms) <= 0).all()
     assert (terms <= LADDER[grades]).all()
+
+
+def limit_for(purchases: float, terms: int, loss_rate: float, rules: TradeRules) -> float:
+    return float(needed(np.array([purchases]), np.array([terms]), np.array([loss_rate]), rules)[0])
+
+
+def test_a_limit_covers_what_the_terms_need_while_that_pays() -> None:
+    rules = PAYS.model_copy(update={"late_days": 15.0})
+    assert limit_for(10_000, 30, 0.009, rules) == 18_750
+    # 12 x 0.1 of margin against 0.06 + loss on 1.875 months of purchases: it pays up to a loss rate of 0.58.
+    assert limit_for(10_000, 30, 0.579, rules) == 18_750
+    assert limit_for(10_000, 30, 0.581, rules) == 0
+    assert limit_for(np.nan, 30, 0.009, rules) == 0
+    assert limit_for(10_000, 0, 0.009, rules) == 0
+
+
+@settings(deadline=None)
+@given(RULES, st.lists(st.floats(0, 1), min_size=2, max_size=8), st.floats(0, 1e6), st.sampled_from([14, 30, 60]))
+def test_a_higher_pd_never_needs_a_higher_limit(
+    rules: TradeRules, pds: list[float], purchases: float, terms: int
+) -> None:
+    rising = np.sort(pds)
+    limits = needed(np.full(len(pds), purchases), np.full(len(pds), terms), rising, rules)
+    assert (np.diff(limits) <= 0).all()

@@ -1,4 +1,4 @@
-"""When longer payment terms pay: margin on what is sold more against funding and loss on what is owed more."""
+"""When longer payment terms, and a limit that they need, pay: margin on sales against funding and expected loss."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from configs.customers import TermsRules
+from configs.customers import TradeRules
 
 DAYS = 365.0
 
 
-def worth(before: np.ndarray, after: np.ndarray, annual_loss_rate: np.ndarray, rules: TermsRules) -> np.ndarray:
+def worth(before: np.ndarray, after: np.ndarray, annual_loss_rate: np.ndarray, rules: TradeRules) -> np.ndarray:
     """What terms of `after` days earn a year more than `before`, as a share of yearly sales, (rows,).
 
     margin x more sales - (funding rate + annual PD x loss given default) x more debtors, where sales rise by
@@ -26,7 +26,7 @@ def worth(before: np.ndarray, after: np.ndarray, annual_loss_rate: np.ndarray, r
 
 
 def extended(
-    earned: np.ndarray, before: np.ndarray, annual_loss_rate: np.ndarray, offered: Sequence[int], rules: TermsRules
+    earned: np.ndarray, before: np.ndarray, annual_loss_rate: np.ndarray, offered: Sequence[int], rules: TradeRules
 ) -> np.ndarray:
     """The payment days after a review, (rows,): the longest that are `offered`, earned, and pay.
 
@@ -39,3 +39,16 @@ def extended(
         pays = worth(before.astype(np.float64), np.full(len(before), float(days)), annual_loss_rate, rules) > 0
         terms = np.where(longer & pays, days, terms)
     return terms.astype(np.int16)
+
+
+def needed(purchases: np.ndarray, terms: np.ndarray, annual_loss_rate: np.ndarray, rules: TradeRules) -> np.ndarray:
+    """The limit that purchases (currency a month) on `terms` days need, 0 where it would not pay, (rows,).
+
+    need = purchases x (terms + late days) / 30 x headroom; it pays where the margin of a year's purchases exceeds
+    funding and expected loss of that much credit. A customer who buys for 10,000 a month on 30 days and pays 15 days
+    late needs 15,000, with a headroom of 1.25 18,750. Neither rises with the PD: terms do not, nor does what pays.
+    """
+    months = (np.maximum(terms, 0) + rules.late_days) / 30 * rules.headroom
+    pays = 12 * rules.margin_share > (rules.funding_rate + annual_loss_rate) * months
+    need = np.floor(np.nan_to_num(purchases, nan=0.0) * months)
+    return np.where(pays & (terms > 0), np.maximum(need, 0.0), 0.0)
