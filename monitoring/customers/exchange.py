@@ -58,13 +58,13 @@ def _frame(product: Product, now: Reviewed, then: Reviewed) -> pd.DataFrame:
     names = np.array([*(grade.name for grade in product.grades), None], object)  # NEW, -1, is the last: no grade
     return pd.DataFrame(
         {
-            "customer_id": now.customer_id.astype(str),
+            "customer_id": pd.array(now.customer_id, "string"),
             "reviewed_on": now.reviewed_on.astype("datetime64[D]").astype("datetime64[s]"),
             "grade": pd.array(names[now.grade], "string"),
             "grade_before": pd.array(names[then.grade], "string"),
             "default_probability": now.default_probability,
             "points": now.points,
-            "decision": np.array(DECISIONS, object)[now.decision],
+            "decision": pd.array(np.array(DECISIONS, object)[now.decision], "string"),
             "limit": now.limit,
             "limit_before": then.limit,
             "terms_days": now.terms_days.astype(np.int64),
@@ -123,10 +123,11 @@ def take_in(ledger: Ledger, product: str, kind: Imported, path: Path, at: str) -
             seen.add(row["key"])
         except InputError as wrong:
             problems.append(f"line {line}: {wrong}")
-    problems += [] if problems else _on_record(ledger, entries)
+    fresh, other = ([], []) if problems else _sorted_out(ledger, entries)
+    problems += other
     if problems:
         raise DataError(listed(str(path), problems[:_MOST_TOLD]))
-    batches = [entries[first : first + _TOGETHER] for first in range(0, len(entries), _TOGETHER)]
+    batches = [fresh[first : first + _TOGETHER] for first in range(0, len(fresh), _TOGETHER)]
     return Taken(len(entries), sum(record.new for batch in batches for record in ledger.append(batch)))
 
 
@@ -159,13 +160,19 @@ def _entry(product: str, kind: Imported, row: dict[str, str], at: str) -> Entry:
     return Entry(key, contacts.KIND, product, step.customer_id, at, contacts.body(step), key, personal=True)
 
 
-def _on_record(ledger: Ledger, entries: Sequence[Entry]) -> list[str]:
-    problems = []
+def _sorted_out(ledger: Ledger, entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
+    """The entries that are not on record, and what is wrong with others.
+
+    One on record is not appended again: of a customer who was erased that would bring the name back.
+    """
+    fresh, problems = [], []
     for entry in entries:
         found = ledger.by_key(entry.id)
-        if found is not None and not found.erased and canonical(found.body()) != entry.body:
+        if found is None:
+            fresh.append(entry)
+        elif not found.erased and canonical(found.body()) != entry.body:
             problems.append(f"{entry.subject}: its key is on record since {found.entry.at} with other words")
-    return problems
+    return fresh, problems
 
 
 def _date(text: str, name: str) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from configs.errors import DataError, InputError
 from configs.settings import Product
 from features.contracts import iso, to_day
-from features.parquet import read_parquet
 from monitoring.customers import pages, reviewed
 from monitoring.customers.caps import Drawn, capped, has_caps
 from monitoring.customers.review import Previous
@@ -45,8 +46,8 @@ def latest_pds(ledger: Ledger, product: str, as_of: int) -> dict[str, float]:
     found = previous_of(ledger, product, as_of + 1)
     if found is None:
         return {}
-    frame = read_parquet(found[1].path)
-    return dict(zip(frame["customer_id"].astype(str), frame["default_probability"].tolist(), strict=True))
+    table = pq.read_table(found[1].path, columns=["customer_id", "default_probability"])
+    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def file_of(record: Record) -> Path:

@@ -81,6 +81,16 @@ def test_a_second_import_changes_nothing(ledger: Ledger, tmp_path: Path) -> None
     assert [step.customer_id for step in contacts.steps_of(ledger, "p")] == ["a", "b"]
 
 
+def test_an_import_does_not_bring_back_who_was_erased(ledger: Ledger, tmp_path: Path) -> None:
+    path = csv_of(tmp_path, KEPT)
+    take_in(ledger, "p", "promises", path, AT)
+    ledger.erase("a", "ann", "asked for", AT)
+    assert take_in(ledger, "p", "promises", path, AT).new == 0
+    assert contacts.steps_of(ledger, "p") == []
+    with pytest.raises(InputError, match="no sealed record"):
+        ledger.erase("a", "ann", "asked for", AT)
+
+
 def test_a_key_with_other_words_is_told_and_nothing_is_recorded(ledger: Ledger, tmp_path: Path) -> None:
     take_in(ledger, "p", "promises", csv_of(tmp_path, KEPT), AT)
     other = csv_of(tmp_path, "k9,c,2026-01-05,ann,new,1,2026-01-20", KEPT.replace("100", "200"))

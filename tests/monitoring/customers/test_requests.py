@@ -14,6 +14,7 @@ from monitoring.customers import requests, reviewed
 from monitoring.customers.limits import HOLDS
 from monitoring.customers.review import make_question, review_part
 from monitoring.customers.reviewed import DECISIONS
+from monitoring.customers.rules import values_of
 from serving.ledger import Ledger
 from serving.score import make_scorer
 
@@ -90,7 +91,9 @@ def test_a_review_keeps_to_what_a_person_granted_but_not_where_a_trigger_hits(
     granted = dict.fromkeys(first.customer_id.tolist(), 9_000.0)
     asked_for = make_question(other, day_of_month(9), None, frozenset(), granted)
     after = review_part(asked_for, tables, first.customer_id, reviewed.blank(first.customer_id))
-    stopped = (after.decision == DECISIONS.index("decline")) | (after.grade > after.by_pd)
+    days = np.full(len(after), day_of_month(9), np.int32)
+    late = values_of(asked_for.reads, tables, first.customer_id, days)["days_past_due_last"] >= 30
+    stopped = (after.decision == DECISIONS.index("decline")) | late
     assert stopped.any()
     assert (after.limit[stopped] <= 500).all()
     assert (after.limit[~stopped] == 9_000).all()
