@@ -148,7 +148,9 @@ def _reasons(scorer: Scorer, scores: Scores) -> dict[str, Any]:
     return {
         name: [
             {"reason": one.reason, "points": -sign * one.points, "features": list(one.features)}
-            for one in principal_reasons(sign * contributions[:-1], features, factor, _MOST_REASONS, "en")
+            for one in principal_reasons(
+                sign * contributions[:-1], features, factor, _MOST_REASONS, "en", scorer.grouping
+            )
         ]
         for name, sign in (("lowering", 1.0), ("raising", -1.0))
     }

@@ -14,7 +14,7 @@ from monitoring.customers import reviewed
 from monitoring.customers.migration import CAUSES, NEW
 from monitoring.customers.reviewed import Reviewed
 from monitoring.customers.rules import COMPARES
-from serving.reasons import principal_reasons
+from serving.reasons import Grouping, principal_reasons
 from serving.score import Scorer, Scores
 
 
@@ -45,23 +45,25 @@ def why(
     rows = np.flatnonzero((moved.grade != before.grade) & (before.grade != NEW))
     if not len(rows):
         return told
+    groups = scorer.grouping.groups
+    grouping = Grouping(groups, (0.0,) * len(groups))  # noise between refits is none where one model explains both days
     looked = before.reviewed_on[rows]
     days = np.where(looked == reviewed.NO_DAY, last, looked).astype(np.int32)
     then = scorer.contributions(matrix.build(scorer.bundle.program, tables, before.customer_id[rows], days))
     now = scorer.contributions(scores.values[rows])
     for place, row in enumerate(rows.tolist()):
         worse = bool(moved.grade[row] > before.grade[row])
-        said = _told(scorer, rules.reasons, now[place], now[place] - then[place], worse)
+        said = _told(scorer, grouping, rules.reasons, now[place], now[place] - then[place], worse)
         if CAUSES[moved.cause[row]] == "trigger":
             said = [*_triggers_told(rules, moved.facts, row), *said]
         told[row] = "; ".join(said)
     return told
 
 
-def _told(scorer: Scorer, most: int, now: np.ndarray, change: np.ndarray, worse: bool) -> list[str]:
+def _told(scorer: Scorer, grouping: Grouping, most: int, now: np.ndarray, change: np.ndarray, worse: bool) -> list[str]:
     sign = 1.0 if worse else -1.0
     factor = scorer.points_factor(now)
-    reasons = principal_reasons(sign * change[:-1], scorer.bundle.program.features, factor, most, "en")
+    reasons = principal_reasons(sign * change[:-1], scorer.bundle.program.features, factor, most, "en", grouping)
     lead = "" if worse else "less weight: "
     return [f"{lead}{reason.reason} ({-sign * reason.points:+.1f} points)" for reason in reasons]
 
