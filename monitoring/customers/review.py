@@ -199,7 +199,8 @@ def _needed(
     cap = np.array([one.limit_cap for one in scorer.grades])[grade]
     appetite = np.divide(product.policy.loss_budget, loss_rate, out=np.full(len(grade), np.inf), where=loss_rate > 0)
     annual = _annual_loss_rate(product, default_probability)
-    needed = trade.needed(facts[rules.purchases_feature], terms_days, annual, rules)
+    offered = [one.terms_days for one in scorer.grades]
+    needed = trade.needed(facts[rules.purchases_feature], terms_days, annual, offered, rules)
     return np.floor(np.minimum(np.minimum(needed, cap), appetite))
 
 

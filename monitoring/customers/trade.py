@@ -41,14 +41,22 @@ def extended(
     return terms.astype(np.int16)
 
 
-def needed(purchases: np.ndarray, terms: np.ndarray, annual_loss_rate: np.ndarray, rules: TradeRules) -> np.ndarray:
-    """The limit that purchases (currency a month) on `terms` days need, 0 where it would not pay, (rows,).
+def needed(
+    purchases: np.ndarray, terms: np.ndarray, annual_loss_rate: np.ndarray, offered: Sequence[int], rules: TradeRules
+) -> np.ndarray:
+    """The limit that purchases (currency a month) on `terms` days need, 0 where none would pay, (rows,).
 
-    need = purchases x (terms + late days) / 30 x headroom; it pays where the margin of a year's purchases exceeds
-    funding and expected loss of that much credit. A customer who buys for 10,000 a month on 30 days and pays 15 days
-    late needs 15,000, with a headroom of 1.25 18,750. Neither rises with the PD: terms do not, nor does what pays.
+    need = purchases x (terms + late days) / 30 x headroom. It pays where a year's margin exceeds funding of what is
+    owed on average and the expected loss of the whole limit. Whoever buys for 10,000 a month on 30 days and pays 15
+    days late owes 15,000 and needs, with a headroom of 1.25, 18,750: 12 x 0.1 of margin against 1.5 x 0.06 of funding
+    pay up to a loss rate of (1.2 - 0.09) / 1.875 = 0.592. Where the need of the terms does not pay that of the
+    longest shorter ones that are `offered` does, so that a higher PD, with shorter terms, never has a higher limit.
     """
-    months = (np.maximum(terms, 0) + rules.late_days) / 30 * rules.headroom
-    pays = 12 * rules.margin_share > (rules.funding_rate + annual_loss_rate) * months
-    need = np.floor(np.nan_to_num(purchases, nan=0.0) * months)
-    return np.where(pays & (terms > 0), np.maximum(need, 0.0), 0.0)
+    bought = np.nan_to_num(purchases, nan=0.0)
+    limit = np.zeros(len(bought))
+    for days in sorted({days for days in offered if days > 0}):
+        owed = (days + rules.late_days) / 30
+        months = owed * rules.headroom
+        pays = 12 * rules.margin_share > rules.funding_rate * owed + annual_loss_rate * months
+        limit = np.where((terms >= days) & pays, np.floor(bought * months), limit)
+    return limit
