@@ -143,7 +143,7 @@ def _decide(arguments: Arguments) -> int:
     from serving.live import utc_now
 
     settings = read_settings(arguments)
-    by = acting(arguments, settings, "customers").name
+    by = acting(arguments, settings, "override").name
     product = load_product(arguments.product, settings.home)
     ledger = open_ledger(settings)
     stands = requests.stands(ledger, product, arguments.request, today())

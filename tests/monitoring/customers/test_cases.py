@@ -51,6 +51,8 @@ def _with_rules(repository: Path, home: Path, name: str) -> None:
     rules = (repository / "docs" / "cases" / f"{name}.rules.toml").read_text(encoding="utf-8")
     shipped = (repository / "configs" / "products" / f"{name}.toml").read_text(encoding="utf-8")
     (home / "products").mkdir(parents=True, exist_ok=True)
+    assert not (home / "creditloop.toml").exists()
+    shutil.copy(repository / "docs" / "cases" / "named.toml", home / "creditloop.toml")
     (home / "products" / f"{name}.toml").write_text(shipped + rules, encoding="utf-8")
 
 
