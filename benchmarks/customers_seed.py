@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks import customers_world as world
-from configs.customers import TradeRules
 from configs.settings import Product, load_product, load_settings
 from features import load
 from features.contracts import Columns, to_day
@@ -31,7 +30,6 @@ from training import pipeline
 PRODUCT, MONTHS = "trade_credit", 36
 FIXED = {"fixed_2_months": 2.0, "fixed_4_months": 4.0}
 POLICIES = ("managed", "without_warnings", "without_trade_rules", "grade_only", *FIXED)
-HEADROOM, LATE_DAYS = 2.0, 15.0
 QUEUES = ("value_at_risk", "largest_first", "oldest_first")
 
 
@@ -49,7 +47,7 @@ def one(seed: int, customers: int, how: world.Economics) -> dict[str, Any]:
     """Every policy in the world of a seed, the early signs, and the queue of collections; plain values."""
     started = time.process_time()
     with tempfile.TemporaryDirectory(prefix="creditloop-customers-") as home:
-        product = with_trade_rules(load_product(PRODUCT, Path(home)), how)
+        product = world.with_trade_rules(load_product(PRODUCT, Path(home)), how)
         seen = _seen(seed, customers, champion(seed, Path(home), product, how), how)
         books, frozen, raised = managed(seen, seen.scorer)
         found = {
@@ -60,21 +58,6 @@ def one(seed: int, customers: int, how: world.Economics) -> dict[str, Any]:
             "cpu_seconds": 0.0,
         }
     return {**found, "cpu_seconds": time.process_time() - started}
-
-
-def with_trade_rules(product: Product, how: world.Economics) -> Product:
-    """The product, told what a sale earns and costs in this world; the loss given default is the world's, too."""
-    rules = TradeRules(
-        margin_share=how.margin,
-        funding_rate=how.funding_rate,
-        sales_gain=how.terms_gain,
-        late_days=LATE_DAYS,
-        purchases_feature="invoiced_monthly_12m",
-        headroom=HEADROOM,
-    )
-    policy = product.policy.model_copy(update={"loss_given_default": how.loss_given_default})
-    customers = product.customers.model_copy(update={"trade": rules})
-    return product.model_copy(update={"customers": customers, "policy": policy})
 
 
 def champion(seed: int, home: Path, product: Product, how: world.Economics) -> Scorer:

@@ -14,9 +14,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
+from configs.customers import TradeRules
+from configs.settings import Product
 from features.simulate import Portfolio
 
 BASE_TERMS = 30  # days on which the simulator invoices
+HEADROOM, LATE_DAYS = 2.0, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,21 @@ class Orders:
 
 
 FAR = 10**6
+
+
+def with_trade_rules(product: Product, how: Economics) -> Product:
+    """The product, told what a sale earns and costs in this world; the loss given default is the world's, too."""
+    rules = TradeRules(
+        margin_share=how.margin,
+        funding_rate=how.funding_rate,
+        sales_gain=how.terms_gain,
+        late_days=LATE_DAYS,
+        purchases_feature="invoiced_monthly_12m",
+        headroom=HEADROOM,
+    )
+    policy = product.policy.model_copy(update={"loss_given_default": how.loss_given_default})
+    customers = product.customers.model_copy(update={"trade": rules})
+    return product.model_copy(update={"customers": customers, "policy": policy})
 
 
 def with_arrears(portfolio: Portfolio, sudden_share: float, seed: int) -> Portfolio:

@@ -20,10 +20,8 @@ from features.load import load, table_contract
 from features.matrix import window_starts
 from features.ranges import Range
 from features.sources import Source
-from monitoring.customers import review_report, reviewed, trace
+from monitoring.customers import review_report, trace
 from monitoring.customers.history import events
-from monitoring.customers.migration import NEW
-from monitoring.customers.review_totals import notice
 from serving import advice
 from serving.batch import grant_all
 from serving.knock_outs import Applicant, read
@@ -66,7 +64,7 @@ def credit_file(scorer: Scorer, source: Source, ledger: Ledger, customer_id: str
         },
         "reasons": _reasons(scorer, scores),
         "limit_logic": _limit_logic(scorer, scores, granted),
-        "standing": _standing(ledger, product, customer_id, as_of),
+        "standing": review_report.standing_of(ledger, product, customer_id, as_of),
         "advice": msgspec.to_builtins(_advice(scorer, scores)),
         "groups": _groups(scorer, scores, Facts(tables, _numbers(tables, orders), as_of)),
         "tables": [_table(name, rows, product, as_of) for name, rows in facts.items()],
@@ -191,19 +189,6 @@ def _advice(scorer: Scorer, scores: Scores) -> advice.Advised:
 
     features = scorer.bundle.program.features
     return advice.advise(scorer.adviser, scorer.product, features, scores.values[-1], judge, "en")
-
-
-def _standing(ledger: Ledger, product: Product, customer_id: str, as_of: int) -> dict[str, Any] | None:
-    """What the last review by the day says is in force; None where none has seen the customer."""
-    found = review_report.previous_of(ledger, product.name, as_of + 1)
-    if found is None:
-        return None
-    ids = np.array([customer_id], object)
-    own = reviewed.before(found[1].path, product.grades, ids, Range(customer_id, customer_id + "\0"))
-    names = [grade.name for grade in product.grades]
-    if own.grade[0] == NEW:
-        return None
-    return {**notice(own, names, 0), "review": iso(found[1].as_of), "record": found[0].entry.id}
 
 
 def _groups(scorer: Scorer, scores: Scores, facts: Facts) -> list[dict[str, Any]]:

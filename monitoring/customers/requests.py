@@ -7,14 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from configs.errors import InputError, Refusal
 from configs.settings import Product
-from features.ranges import Range
-from monitoring.customers import review_report, reviewed
-from monitoring.customers.migration import NEW
-from monitoring.customers.reviewed import DECISIONS
+from monitoring.customers import review_report
 from serving.ledger import Entry, Ledger, Record, canonical
 from serving.override import Override, authorise
 
@@ -88,19 +83,10 @@ def stands(ledger: Ledger, product: Product, request_id: str, day: int) -> dict[
     Raises InputError for an unknown request, or a customer whom no review has seen: nobody decides blindly.
     """
     asked = _found(ledger, product, request_id)
-    found = review_report.previous_of(ledger, product.name, day + 1)
-    path = None if found is None else found[1].path
-    ids = np.array([asked.customer_id], object)
-    own = reviewed.before(path, product.grades, ids, Range(asked.customer_id, asked.customer_id + "\0"))
-    if own.grade[0] == NEW:
-        raise InputError(
-            f"{asked.customer_id}: no review has graded this customer yet; run creditloop customers review"
-        )
-    return {
-        "grade": product.grades[int(own.grade[0])].name,
-        "decision": DECISIONS[int(own.decision[0])],
-        "limit": float(own.limit[0]),
-    }
+    standing = review_report.standing_of(ledger, product, asked.customer_id, day)
+    if standing is None:
+        raise InputError(f"{asked.customer_id}: no review has graded this customer; run creditloop customers review")
+    return {name: standing[name] for name in ("grade", "decision", "limit")}
 
 
 def requests_of(ledger: Ledger, product: str) -> list[Request]:

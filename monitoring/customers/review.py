@@ -109,6 +109,8 @@ def review_part(asked: Question, tables: Mapping[str, Columns], ids: np.ndarray,
         why=np.full(len(ids), "", object),
         group_id=occasions.group_of(tables, ids, asked.as_of) if rules.group_cap is not None else before.group_id,
     )
+    if not len(due):
+        return carried
     due_facts = {name: values[due] for name, values in facts.items()}
     return reviewed.replaced(carried, due, _looked_at(asked, tables, carried.take(due), forced[due], due_facts))
 

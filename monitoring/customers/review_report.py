@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from configs.errors import DataError, InputError
 from configs.settings import Product
 from features.contracts import iso, to_day
+from features.ranges import Range
 from monitoring.customers import pages, reviewed
 from monitoring.customers.caps import Drawn, capped, has_caps
+from monitoring.customers.migration import NEW
 from monitoring.customers.review import Previous
-from monitoring.customers.review_totals import Totals
+from monitoring.customers.review_totals import Totals, notice
 from monitoring.customers.reviewed import Reviewed
 from serving.ledger import Entry, Ledger, Record, canonical
 
@@ -48,6 +51,19 @@ def latest_pds(ledger: Ledger, product: str, as_of: int) -> dict[str, float]:
         return {}
     table = pq.read_table(found[1].path, columns=["customer_id", "default_probability"])
     return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def standing_of(ledger: Ledger, product: Product, customer_id: str, as_of: int) -> dict[str, Any] | None:
+    """What the last review by the day says is in force, as a notice; None where none has seen the customer."""
+    found = previous_of(ledger, product.name, as_of + 1)
+    if found is None:
+        return None
+    only = Range(customer_id, customer_id + "\0")
+    own = reviewed.before(found[1].path, product.grades, np.array([customer_id], object), only)
+    if own.grade[0] == NEW:
+        return None
+    told = notice(own, [grade.name for grade in product.grades], 0)
+    return {**told, "review": iso(found[1].as_of), "record": found[0].entry.id}
 
 
 def file_of(record: Record) -> Path:

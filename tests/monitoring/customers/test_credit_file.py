@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from configs.customers import Indicator
 from configs.errors import InputError
-from features import load
+from features import load, matrix
+from features.check import take
 from features.contracts import iso, to_day
+from features.ranges import Range
 from features.sources import Source
 from monitoring.customers import contacts, pages, review_report, watchlist
 from monitoring.customers.credit_file import credit_file, known_facts, newest_first
+from monitoring.customers.credit_report import credit_report
 from monitoring.customers.reviewed import Reviewed
+from monitoring.customers.trace import ranges
 from serving.decide import Question, decide, ledger_body
 from serving.ledger import Entry, Ledger
 from serving.outcomes import record_outcome
@@ -75,6 +81,49 @@ def test_the_score_is_that_of_the_book(file: dict[str, Any], reviewed_at, custom
     assert file["score"]["default_probability"] == book.default_probability[row]
     assert file["trend"]["default_probability"][-1] == book.default_probability[row]
     assert len(file["trend"]["days"]) == 12
+
+
+def test_every_figure_comes_from_the_rows_it_names_and_no_other(
+    file: dict[str, Any], scorer: Scorer, book_source: Source, customer: str, day: int
+) -> None:
+    tables = load.load(book_source, scorer.product, customers=Range(customer, customer + "\0"), outcomes=False).tables
+    orders = {name: newest_first(table, name, scorer.product, day) for name, table in tables.items()}
+    ids, days = np.array([customer], object), np.array([day], np.int32)
+    program, nothing = scorer.bundle.program, {name: take(table, np.empty(0, int)) for name, table in tables.items()}
+    told = {one["name"]: one for group in file["groups"] for one in group["features"]}
+    assert set(told) == set(program.names)
+    for place, name in enumerate(program.names):
+        assert told[name]["sources"], name
+        kept = {one["table"]: take(tables[one["table"]], _at(orders, one)) for one in told[name]["sources"]}
+        value = matrix.build(program, {**nothing, **kept}, ids, days)[0, place]
+        expected = np.nan if told[name]["value"] is None else told[name]["value"]
+        np.testing.assert_equal(value, expected, err_msg=name)
+
+
+def _at(orders: dict[str, np.ndarray], source: dict[str, Any]) -> np.ndarray:
+    return np.sort(orders[source["table"]][np.array(source["rows"], int) - 1])
+
+
+def test_the_report_orders_what_the_file_says(file: dict[str, Any], tmp_path: Path) -> None:
+    report = credit_report(file)
+    figures = [one for section in report["sections"] for one in section["figures"]]
+    assert figures
+    assert all(one["refs"] for one in figures)
+    for section in report["sections"]:
+        weights = [abs(one["points"]) for one in section["figures"]]
+        assert weights == sorted(weights, reverse=True)
+    total = sum(section["points"] for section in report["sections"])
+    assert total == pytest.approx(sum(one["points"] for group in file["groups"] for one in group["features"]))
+    assert report["standing"]["review"] == iso(to_day(dt.date(2023, 10, 31)))
+    assert report["advice"]["told"]
+    page = pages.write(tmp_path / "report.html", "credit_report.html", report).read_text(encoding="utf-8")
+    assert re.findall(r"(?:src|href)=", page) == []
+    assert page.rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize(("rows", "told"), [([], ""), ([4], "4"), ([1, 2, 3, 7, 9, 10], "1-3, 7, 9-10")])
+def test_rows_are_told_as_ranges(rows: list[int], told: str) -> None:
+    assert ranges(rows) == told
 
 
 def test_no_fact_is_newer_than_the_day(file: dict[str, Any], day: int) -> None:
