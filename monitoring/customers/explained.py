@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,8 +45,8 @@ def why(
     rows = np.flatnonzero((moved.grade != before.grade) & (before.grade != NEW))
     if not len(rows):
         return told
-    groups = scorer.grouping.groups
-    grouping = Grouping(groups, (0.0,) * len(groups))  # noise between refits is none where one model explains both days
+    # What is noise between refits is none where one model explains both days.
+    grouping = replace(scorer.grouping, least=(0.0,) * len(scorer.grouping.groups))
     looked = before.reviewed_on[rows]
     days = np.where(looked == reviewed.NO_DAY, last, looked).astype(np.int32)
     then = scorer.contributions(matrix.build(scorer.bundle.program, tables, before.customer_id[rows], days))
