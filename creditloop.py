@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_demo(commands)
     serving.commands.add_training(commands)
-    serving.commands.add_serving(commands)
+    serving.commands.add_serving(commands, console="console.service:Creditloop")
     serving.policy_commands.add_policy(commands)
     monitoring.commands.add_monitoring(commands)
     monitoring.customers.commands.add_customers(commands)

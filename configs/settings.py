@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from configs.certainty import Explanation as Explanation
 from configs.certainty import SeedStability as SeedStability
+from configs.console_pages import ConsolePages as ConsolePages
 from configs.customers import CustomerRules as CustomerRules
 from configs.customers import customer_problems
 from configs.errors import ConfigError, listed, nearest
@@ -256,6 +257,7 @@ class Settings(Frozen):
     notices: Notices
     explanation: Explanation
     seed_stability: SeedStability
+    console: ConsolePages
 
     @model_validator(mode="after")
     def _the_budget_is_of_the_schedule(self) -> Settings:

@@ -52,12 +52,13 @@ def add_training(commands: Any) -> None:
     model_commands.add_models(commands)
 
 
-def add_serving(commands: Any) -> None:
-    """Add serve, score, decisions and keys."""
+def add_serving(commands: Any, console: str) -> None:
+    """Add serve, score, decisions and keys. `console` names the service with the console mounted."""
     serve = add_command(commands, "serve", _serve, "answer POST /v1/decide over HTTP")
     serve.add_argument(
         "--product", action="append", metavar="NAME", help="repeat for several (default: all with a champion)"
     )
+    serve.set_defaults(console=console)
     serve.add_argument("--host", help="to listen on (default: settings, loopback)")
     serve.add_argument("--port", type=at_least(1), help="to listen on (default: settings)")
     score = add_command(commands, "score", _score, "score every customer of raw tables into a file; a rerun goes on")
@@ -158,8 +159,10 @@ def _serve(arguments: Arguments) -> int:
     from serving import service
 
     address = f"http://{settings.serving.host}:{settings.serving.port}"
-    print(f"serving {', '.join(products)} on {address} (docs at {address}/)", file=sys.stderr, flush=True)
-    command = service.command(settings)
+    shown = settings.console.enabled
+    also = f", console at {address}/console" if shown else ""
+    print(f"serving {', '.join(products)} on {address} (docs at {address}/{also})", file=sys.stderr, flush=True)
+    command = service.command(settings, arguments.console) if shown else service.command(settings)
     os.execve(command[0], command, service.environment(settings, products))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,6 +162,38 @@ class Ledger:
                 if not record.erased:
                     yield record
 
+    def recent(
+        self, kind: str, product: str, before: int | None = None, limit: int = 50, since: int | None = None
+    ) -> list[Record]:
+        """The newest records of a kind for a product, newest first: `limit` at most, `since` <= sequence < `before`.
+
+        Those of customers who were erased are among them, marked.
+        """
+        query = _READ.where(RECORDS.c.kind == kind, RECORDS.c.product == product)
+        if before is not None:
+            query = query.where(RECORDS.c.seq < before)
+        if since is not None:
+            query = query.where(RECORDS.c.seq >= since)
+        with self._reading() as connection:
+            found = connection.execute(query.order_by(RECORDS.c.seq.desc()).limit(limit))
+            return [self._record(row) for row in found]
+
+    def sequence_at(self, moment: str) -> int:
+        """The first sequence whose record was made at `moment` (ISO, UTC) or later; one past the head where none was.
+
+        By bisection: times rise with the sequence, except where a clock was set back.
+        """
+        with self._reading() as connection:
+            low, high = 1, _head(connection)[0] + 1
+            while low < high:
+                middle = (low + high) // 2
+                at = connection.execute(sa.select(RECORDS.c.at).where(RECORDS.c.seq == middle)).scalar()
+                if at is not None and at < moment:
+                    low = middle + 1
+                else:
+                    high = middle
+        return low
+
     def erase(self, customer: str, by: str, reason: str, at: str) -> int:
         """Make every sealed record about `customer` unreadable for ever, and record who did so, when and why.
 
@@ -205,14 +237,18 @@ class Ledger:
         with self._reading() as connection:
             return appending.head(connection)
 
-    def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> tuple[int, str]:
+    def verify(
+        self, checkpoints: Sequence[Checkpoint] = (), progress: Callable[[int], None] | None = None
+    ) -> tuple[int, str]:
         """Recompute every hash, meet every checkpoint; the number of records and the head.
 
-        Raises LedgerError that names the first bad record.
+        `progress` is told every thousand records how many were checked. Raises LedgerError that names the first bad
+        record.
         """
         with self._reading() as connection:
+            rows = connection.execution_options(yield_per=1000).execute(AS_STORED)
             try:
-                return check(connection.execution_options(yield_per=1000).execute(AS_STORED), checkpoints)
+                return check(rows if progress is None else _counted(rows, progress), checkpoints)
             except Breach as breach:
                 raise LedgerError(str(breach)) from None
 
@@ -320,6 +356,13 @@ def _told(what: str) -> Iterator[None]:
 
 def _key(row: Any, pseudonym: str | None = None) -> CustomerKey:
     return CustomerKey(row.customer, pseudonym or row.pseudonym, row.sealed_key)
+
+
+def _counted(rows: Iterable[Any], progress: Callable[[int], None]) -> Iterator[Any]:
+    for count, row in enumerate(rows):
+        if count % 1000 == 0:
+            progress(count)
+        yield row
 
 
 def _about(*subjects: str) -> sa.ColumnElement[bool]:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 # Before the import: the library reads them once. Nothing we start sends usage data.
@@ -18,11 +19,24 @@ import bentoml
 
 from configs.errors import CreditloopError
 from configs.settings import Settings, home_folder, load_settings
-from serving.http import Asgi, Routes
+from serving.http import Asgi, Routes, Send
 from serving.live import Live
+from serving.request import Receive, Scope
 
 _PRODUCTS = "CREDITLOOP_PRODUCTS"
+OWN = "serving.service:Creditloop"
 _running: list[Live] = []  # the one Live of this process, between the service's start and its end
+_beside: dict[str, Asgi] = {}  # applications of other rooms, by the path they are mounted under
+
+
+def running() -> Live | None:
+    """What this process serves with; None before its start and after its end."""
+    return _running[-1] if _running else None
+
+
+def mount(path: str, application: Asgi) -> None:
+    """Answer what lies under `path` with `application`, before a worker is started. Our routes know nothing of it."""
+    _beside[path] = application
 
 
 # Its metrics are off: they keep a series for each path that was ever asked for. Ours are in metrics.py.
@@ -61,7 +75,24 @@ class _Behind(type(Creditloop)):  # type: ignore[misc]  # the decorator made it 
 
     def to_asgi(self, is_main: bool = True) -> Asgi:
         """BentoML's application, asked for what is not ours."""
-        return Routes(super().to_asgi(is_main), lambda: _running[-1] if _running else None)
+        routes = Routes(super().to_asgi(is_main), running)
+        return _Mounted(routes, dict(_beside)) if _beside else routes
+
+
+class _Mounted:
+    """Hands each request to the application its path begins with, else to our routes."""
+
+    def __init__(self, routes: Asgi, beside: Mapping[str, Asgi]) -> None:
+        self._routes, self._beside = routes, tuple(beside.items())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on."""
+        if scope["type"] == "http":
+            for under, application in self._beside:
+                if scope["path"] == under or scope["path"].startswith(f"{under}/"):
+                    await application(scope, receive, send)
+                    return
+        await self._routes(scope, receive, send)
 
 
 Creditloop.__class__ = _Behind  # type: ignore[method-assign]
@@ -103,11 +134,11 @@ def environment(settings: Settings, products: tuple[str, ...]) -> dict[str, str]
     }
 
 
-def command(settings: Settings) -> list[str]:
-    """The command that serves."""
+def command(settings: Settings, application: str = OWN) -> list[str]:
+    """The command that serves; `application` is this service, or a module's name of it with more mounted."""
     serving = settings.serving
     return [
-        sys.executable, "-m", "bentoml", "serve", "serving.service:Creditloop",
+        sys.executable, "-m", "bentoml", "serve", application,
         "--host", serving.host, "--port", str(serving.port),
         "--working-dir", str(Path(__file__).parent.parent),
     ]  # fmt: skip

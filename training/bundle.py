@@ -201,6 +201,19 @@ def load(folder: Path, trusted: Sequence[str]) -> Bundle:
     return bundle
 
 
+def read_facts(folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
+    """What a version says of itself (manifest, features, validation, training, digest), without loading its model.
+
+    Signature and hashes are checked as for `load`. Raises BundleError.
+    """
+    manifest = checked_manifest(folder, trusted)
+    told = {
+        name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("features", "validation", "training")
+    }
+    return {**manifest, **told, "features": told["features"]["features"], "digest": file_digest(folder / MANIFEST)}
+
+
 def checked_manifest(folder: Path, trusted: Sequence[str], but: Sequence[str] = ()) -> dict[str, Any]:
     """The manifest in `folder`, once it is signed by one of `trusted` and every file but those of `but` matches it.
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from configs.errors import InputError
-from configs.settings import Product
+from configs.settings import Grade, Policy, Product
 from features.contracts import EPOCH, NEVER, Columns, Text, iso
 from features.declaration import Feature
 from features.load import load, table_contract
@@ -63,7 +63,7 @@ def credit_file(scorer: Scorer, source: Source, ledger: Ledger, customer_id: str
             "grade": [scorer.grades[place].name for place in scores.grade.tolist()],
         },
         "reasons": _reasons(scorer, scores),
-        "limit_logic": _limit_logic(scorer, scores, granted),
+        "limit_logic": _limit_logic(scorer, scores, granted.binding_constraint),
         "standing": review_report.standing_of(ledger, product, customer_id, as_of),
         "advice": msgspec.to_builtins(_advice(scorer, scores)),
         "groups": _groups(scorer, scores, Facts(tables, _numbers(tables, orders), as_of)),
@@ -154,11 +154,14 @@ def _reasons(scorer: Scorer, scores: Scores) -> dict[str, Any]:
     }
 
 
-def _limit_logic(scorer: Scorer, scores: Scores, granted: Grant) -> list[dict[str, Any]]:
-    """What the policy looked at for the limit: the smallest bound is the limit, where any is granted."""
-    policy, grade = scorer.product.policy, scorer.grades[int(scores.grade[-1])]
-    pd, where = float(scores.default_probability[-1]), scorer.policy_reads
+def _limit_logic(scorer: Scorer, scores: Scores, binding: str) -> list[dict[str, Any]]:
+    grade, where = scorer.grades[int(scores.grade[-1])], scorer.policy_reads
     applicant = Applicant(features=read(where, scores.values[-1, list(where.values())].tolist()))
+    return limit_logic(scorer.product.policy, grade, float(scores.default_probability[-1]), applicant, binding)
+
+
+def limit_logic(policy: Policy, grade: Grade, pd: float, applicant: Applicant, binding: str) -> list[dict[str, Any]]:
+    """What the policy looked at for the limit: the smallest bound is the limit, where any is granted."""
     bounds = bounds_of(policy, grade, pd, applicant)
     loss_rate = pd * policy.loss_given_default
     told = {
@@ -168,7 +171,7 @@ def _limit_logic(scorer: Scorer, scores: Scores, granted: Grant) -> list[dict[st
     if policy.capacity_feature is not None:
         told["capacity"] = f"{grade.capacity_multiple:g} x {policy.capacity_feature}"
     return [
-        {"name": name, "amount": _finite(bounds.get(name)), "told": why, "binds": name == granted.binding_constraint}
+        {"name": name, "amount": _finite(bounds.get(name)), "told": why, "binds": name == binding}
         for name, why in told.items()
     ]
 

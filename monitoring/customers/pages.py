@@ -25,6 +25,9 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+FILTERS = {"number": _number, "percent": _percent, "words": _words}
+
+
 def _templates() -> Environment:
     found = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -33,7 +36,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"number": _number, "percent": _percent, "words": _words}
+    found.filters |= FILTERS
     found.globals |= {"lines": charts.lines, "bars": charts.bars, "spark": charts.spark}
     return found
 

@@ -1,0 +1,61 @@
+"""Audit: verify the ledger now, what was live at a moment, who promoted what."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+
+from configs.errors import InputError
+from console.visit import Document, Elsewhere, Page, Visit
+from serving import champion
+from serving.live import utc_now
+from serving.verify_ledger import SUFFIX
+
+
+def page(visit: Visit) -> Page:
+    """The state of the record."""
+    state, product = visit.state, visit.scorer.product.name
+    records, head = state.ledger.head()
+    moment = _moment(visit)
+    anchor = state.settings.serving.anchor
+    return Page(
+        "audit.html",
+        {
+            "records": records,
+            "head": head,
+            "anchors": len(list(Path(anchor).glob(f"[!.]*{SUFFIX}"))) if anchor else 0,
+            "verification": state.verification.progress(),
+            "history": list(reversed(champion.history(state.ledger, product))),
+            "moment": visit.asked("at"),
+            "live": None if moment is None else champion.live_at(state.ledger, product, moment),
+        },
+    )
+
+
+def verify(visit: Visit) -> Elsewhere:
+    """Begin to verify, in a process of its own."""
+    visit.state.verification.start(visit.state.ledger.head()[0], visit.by, utc_now())
+    return Elsewhere("/audit#verify")
+
+
+def progress(visit: Visit) -> Document:
+    """How far it is, for the page's script."""
+    return Document(msgspec.json.encode(asdict(visit.state.verification.progress())), "application/json")
+
+
+def _moment(visit: Visit) -> dt.datetime | None:
+    """A day's end, or a moment, in UTC."""
+    said = visit.asked("at")
+    if not said:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(said)
+    except ValueError:
+        told = visit.say("{name}: expected a day like 2026-01-31", name="at")
+        raise InputError(told) from None
+    if len(said) == 10:
+        moment += dt.timedelta(days=1, microseconds=-1)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

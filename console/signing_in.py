@@ -1,0 +1,52 @@
+"""Sign in with a key, sign out, and the language one reads."""
+
+from __future__ import annotations
+
+from console import language
+from console.visit import Elsewhere, Page, Visit
+from serving import access
+
+
+def page(visit: Visit) -> Page:
+    """The form."""
+    return _form(visit, "", 200)
+
+
+def asked(visit: Visit) -> Page:
+    """The form, where a page was asked for that is not for everybody."""
+    return _form(visit, "", 401)
+
+
+def sign_in(visit: Visit) -> Page | Elsewhere:
+    """Begin a session, where the key is one and this address has not tried too often."""
+    now = visit.now.timestamp()
+    if not visit.state.sessions.attempt(visit.address, now):
+        minutes = visit.state.settings.console.sign_in_minutes
+        return _form(visit, visit.say("Too many attempts from here. Try again in {minutes} minutes.", minutes=minutes), 429)
+    keys = visit.state.live.keys
+    caller = access.caller(keys, f"Bearer {visit.said('key')}")
+    if caller is None:
+        return _form(visit, visit.say("This is no valid key. Nothing was opened."), 401)
+    if not caller.may("read"):
+        told = visit.say("The role {role} opens no page of the console.", role=caller.role)
+        return _form(visit, told, 403)
+    visit.state.sessions.sign_out(visit.session)
+    digest = next(one for one, who in keys.items() if who is caller)
+    return Elsewhere("/", visit.state.sessions.sign_in(digest, now))
+
+
+def sign_out(visit: Visit) -> Elsewhere:
+    """End the session for every copy of its cookie."""
+    visit.state.sessions.sign_out(visit.session)
+    return Elsewhere("/sign-in?done=signed-out", visit.state.sessions.visitor(visit.now.timestamp()))
+
+
+def speak(visit: Visit) -> Elsewhere:
+    """Keep the language, and go back to the page one came from."""
+    back = visit.said("back")
+    path = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
+    return Elsewhere(path, language=language.known(visit.said("language"), visit.language))
+
+
+def _form(visit: Visit, told: str, status: int) -> Page:
+    return Page("sign_in.html", {"told": told}, status)
