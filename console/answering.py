@@ -1,4 +1,4 @@
-"""An answer as a response: the template rendered in the visitor's language, cookies, and headers that forbid the rest."""
+"""An answer as a response: the template in the visitor's language, cookies, and headers that forbid the rest."""
 
 from __future__ import annotations
 

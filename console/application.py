@@ -64,7 +64,7 @@ class Console:
             return PlainTextResponse("The service is starting.", 503, {"Retry-After": "1"})
         settings = live.settings.console
         if self._waiting >= settings.waiting:
-            return PlainTextResponse("Too many pages are being made. Come again in a second.", 503, {"Retry-After": "1"})
+            return PlainTextResponse("Too many pages are being made: come again.", 503, {"Retry-After": "1"})
         self._limiter = self._limiter or anyio.CapacityLimiter(settings.threads)
         self._waiting += 1
         try:

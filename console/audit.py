@@ -10,9 +10,11 @@ import msgspec
 
 from configs.errors import InputError
 from console.visit import Document, Elsewhere, Page, Visit
-from serving import champion
+from serving import champion, reads
 from serving.live import utc_now
 from serving.verify_ledger import SUFFIX
+
+_READS = 30
 
 
 def page(visit: Visit) -> Page:
@@ -29,6 +31,9 @@ def page(visit: Visit) -> Page:
             "anchors": len(list(Path(anchor).glob(f"[!.]*{SUFFIX}"))) if anchor else 0,
             "verification": state.verification.progress(),
             "history": list(reversed(champion.history(state.ledger, product))),
+            "reads": [
+                (one, {} if one.erased else one.body()) for one in state.ledger.recent(reads.KIND, "", limit=_READS)
+            ],
             "moment": visit.asked("at"),
             "live": None if moment is None else champion.live_at(state.ledger, product, moment),
         },

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
-from typing import Any, cast
+from typing import Any
 
 from configs.errors import InputError
 from configs.settings import Product
+from console import looked
 from console.overview import latest
 from console.visit import Elsewhere, Page, Visit
 from monitoring.customers import contacts
-from monitoring.customers.contacts import WHAT, Step, What
+from monitoring.customers.contacts import WHAT, Step
 from serving.live import utc_now
 
 
@@ -21,6 +21,8 @@ def page(visit: Visit) -> Page:
     book = latest(visit.state.settings.home / "customers" / product.name, "collections")
     queue = _held_now(visit, product, book["queue"]) if book else []
     free = [row for row in queue if row["held"] is None]
+    if queue:
+        looked.at_list(visit, f"collections of {product.name}, {min(len(queue), settings.rows)} customers")
     return Page(
         "collections.html",
         {
@@ -63,22 +65,15 @@ def step(visit: Visit) -> Elsewhere:
         raise InputError(visit.say("Say which customer it is about."))
     made = Step(
         customer_id=visit.said("customer"),
-        what=cast(What, what),
+        what=what,
         by=visit.by,
         note=visit.said("note"),
-        on=_day(visit, "on").isoformat(),
+        on=visit.said_day("on").isoformat(),
         amount=_amount(visit) if what == "promise" else None,
-        due=_day(visit, "due").isoformat() if what == "promise" else None,
+        due=visit.said_day("due").isoformat() if what == "promise" else None,
     )
     contacts.record(visit.state.ledger, product.name, made, product.customers.collections, utc_now())
     return Elsewhere(f"/collections?product={product.name}&done={what}")
-
-
-def _day(visit: Visit, name: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(visit.said(name))
-    except ValueError:
-        raise InputError(visit.say("{name}: expected a day like 2026-01-31", name=name)) from None
 
 
 def _amount(visit: Visit) -> float:

@@ -10,7 +10,7 @@ import msgspec
 from configs.errors import InputError
 from configs.policy import grade_of
 from configs.settings import Product
-from console import searching
+from console import looked, searching
 from console.searching import Wanted
 from console.visit import Elsewhere, Page, State, Visit
 from monitoring.customers.credit_file import limit_logic
@@ -20,7 +20,7 @@ from serving.override import KIND as OVERRIDE
 from serving.replay import Replayed, replay_one
 
 _DECISIONS = ("approve", "refer", "decline")
-_UNSAID = {"pd_interval": None, "price": None, "collateral": None, "knock_outs": [], "advice": None}
+_UNSAID: dict[str, Any] = {"pd_interval": None, "price": None, "collateral": None, "knock_outs": [], "advice": None}
 
 
 def page(visit: Visit) -> Page | Elsewhere:
@@ -30,7 +30,12 @@ def page(visit: Visit) -> Page | Elsewhere:
     if customer.startswith("d-") and (record := visit.state.ledger.by_id(customer)) and record.entry.kind == "decision":
         return Elsewhere(f"/decisions/{record.entry.id}")
     wanted = Wanted(
-        scorer.product.name, customer, visit.asked("decision"), visit.asked("grade"), visit.day("since"), visit.day("until")
+        scorer.product.name,
+        customer,
+        visit.asked("decision"),
+        visit.asked("grade"),
+        visit.day("since"),
+        visit.day("until"),
     )
     before = visit.asked("before")
     if before and not before.isdigit():
@@ -38,6 +43,11 @@ def page(visit: Visit) -> Page | Elsewhere:
     found = searching.search(
         visit.state.ledger, wanted, int(before) if before else None, settings.rows, settings.search_records
     )
+    named = [line for line in found.lines if line.told is not None]
+    if named and customer:
+        looked.at_customer(visit, customer, f"search, {len(named)} decisions")
+    elif named:
+        looked.at_list(visit, f"{len(named)} decisions, records {named[-1].seq} to {named[0].seq}")
     return Page(
         "decisions.html",
         {
@@ -73,6 +83,7 @@ def _record(visit: Visit) -> Record:
 def _shown(visit: Visit, record: Record, again: Replayed | None) -> Page:
     body = record.body()
     answer, question = body["answer"], body["question"]
+    looked.at_customer(visit, answer["customer_id"], record.entry.id)
     later = visit.state.ledger.about([record.entry.subject, record.entry.id])
     return Page(
         "decision.html",

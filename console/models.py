@@ -1,23 +1,17 @@
-"""Models: every version of a product, one of them, two side by side; approve, reject, promote and roll back by name."""
+"""Models: every version of a product, one of them, two side by side."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+import datetime as dt
+from dataclasses import asdict
 from typing import Any
 
-from configs.errors import BundleError, InputError, Refusal
+from configs.errors import BundleError, InputError
 from configs.settings import Product, load_product
-from console.visit import Elsewhere, Page, State, Visit
-from serving import approval, champion
-from serving.approval import Word
-from serving.live import utc_now
-from serving.score import make_scorer
-from training import bundle as bundles
-from training.bundle import Bundle
-from training.signature import trusted_keys
+from console.visit import Page, State, Visit
+from serving import approval, authorship, champion, finding, waiver
 
+Measured = tuple[float | None, float | None, float | None]
 MEASURES = (
     ("AUC", "auc"),
     ("Gini", "gini"),
@@ -35,7 +29,9 @@ def page(visit: Visit) -> Page:
     """All versions, the newest first."""
     state, product = visit.state, visit.scorer.product
     current = champion.current(state.ledger, product.name)
-    rows = [_line(state, product, version) for version in reversed(champion.versions(state.settings.home, product.name))]
+    rows = [
+        _line(state, product, version) for version in reversed(champion.versions(state.settings.home, product.name))
+    ]
     history = champion.history(state.ledger, product.name)
     return Page(
         "models.html",
@@ -71,7 +67,7 @@ def _report(state: State, product: str, version: str) -> str:
 
 def one(visit: Visit) -> Page:
     """One version: what it measured, its gate, who said what of it, and what may be done."""
-    state, product, version = visit.state, visit.scorer.product, _version(visit)
+    state, product, version = visit.state, visit.scorer.product, version_of(visit)
     facts = state.facts(product.name, version)
     current = champion.current(state.ledger, product.name)
     said = _standing(state, product, version, facts["digest"])
@@ -82,6 +78,15 @@ def one(visit: Visit) -> Page:
             "facts": facts,
             "measures": [(told, *_measured(facts, name)) for told, name in MEASURES],
             "gate": facts["training"]["gate"],
+            "author": authorship.author(state.ledger, version),
+            "found": _found(visit, product.name, version),
+            "waivers": [
+                _waiver(one, facts["digest"], visit.now.date()) for one in waiver.waivers(state.ledger, version)
+            ],
+            "severities": finding.SEVERITIES,
+            "blocking": state.settings.governance.blocking_severity,
+            "may_validate": visit.may("validate"),
+            "may_waive": visit.may("waive") and not facts["training"]["gate"]["passed"],
             "findings": [test for test in facts["validation"].get("tests", []) if test.get("light") != "green"],
             "leakage": facts["training"].get("leakage", []),
             "said": said,
@@ -93,6 +98,21 @@ def one(visit: Visit) -> Page:
             "may_promote": visit.may("promote"),
         },
     )
+
+
+def _found(visit: Visit, product: str, version: str) -> list[dict[str, Any]]:
+    """What persons found about a version; `blocks` where it stops a promotion today."""
+    rules, today = visit.state.settings.governance, visit.now.date()
+    every = [one for one in finding.findings(visit.state.ledger, product) if one.version == version]
+    blocking = {one.id for one in finding.blocking(every, version, rules.blocking_severity, today)}
+    return [
+        {**asdict(one), "blocks": one.id in blocking, "overdue": finding.is_overdue(one, today)}
+        for one in reversed(every)
+    ]
+
+
+def _waiver(one: waiver.Waiver, digest: str, today: dt.date) -> dict[str, Any]:
+    return {**asdict(one), "stands": one.digest == digest and today <= dt.date.fromisoformat(one.until)}
 
 
 def compare(visit: Visit) -> Page:
@@ -107,14 +127,14 @@ def compare(visit: Visit) -> Page:
             raise InputError(visit.say("There is no such version."))
     both = [state.facts(product.name, version) for version in (first, second)]
     names = [{feature["name"] for feature in facts["features"]} for facts in both]
-    rows = [(told, *(_measured(facts, name) for facts in both)) for told, name in MEASURES]
+    rows = [(told, _measured(both[0], name), _measured(both[1], name)) for told, name in MEASURES]
     return Page(
         "compare.html",
         {
             "versions": list(reversed(versions)),
             "a": first,
             "b": second,
-            "rows": [(told, old, new, _change(old[0], new[0])) for told, old, new in rows],
+            "rows": [(told, old, new, _change(old, new)) for told, old, new in rows],
             "only_a": sorted(names[0] - names[1]),
             "only_b": sorted(names[1] - names[0]),
             "shared": len(names[0] & names[1]),
@@ -123,17 +143,18 @@ def compare(visit: Visit) -> Page:
     )
 
 
-def _measured(facts: dict[str, Any], name: str) -> tuple[float | None, float | None, float | None]:
+def _measured(facts: dict[str, Any], name: str) -> Measured:
     """Value, low and high of a measure; a number without an interval has no bounds."""
     found = facts["validation"].get(name)
     return (found["value"], found["low"], found["high"]) if isinstance(found, dict) else (found, None, None)
 
 
-def _change(old: float | None, new: float | None) -> float | None:
-    return None if old is None or new is None else new - old
+def _change(old: Measured, new: Measured) -> float | None:
+    return None if old[0] is None or new[0] is None else new[0] - old[0]
 
 
-def _version(visit: Visit) -> str:
+def version_of(visit: Visit) -> str:
+    """The version in the path. Raises InputError where the product has none of that name."""
     version, product = visit.names["version"], visit.scorer.product.name
     if version not in champion.versions(visit.state.settings.home, product):
         raise InputError(visit.say("There is no such version."))
@@ -146,64 +167,3 @@ def _standing(state: State, product: Product, version: str, digest: str) -> list
     found = [one for one in state.ledger.about([version]) if one.entry.kind == approval.KIND]
     rows = [{**one.body(), "at": one.entry.at} for one in found]
     return [{**row, "counts": (row["digest"], row["policy"]) == (digest, policy)} for row in rows]
-
-
-def approve(visit: Visit) -> Elsewhere:
-    """Say yes, by the name of who is signed in."""
-    return _say(visit, "approve")
-
-
-def reject(visit: Visit) -> Elsewhere:
-    """Say no."""
-    return _say(visit, "reject")
-
-
-def _say(visit: Visit, word: Word) -> Elsewhere:
-    bundle, product = _loaded(visit)
-    approval.record(visit.state.ledger, bundle, product.digest(), word, visit.by, visit.said("reason"), utc_now())
-    return Elsewhere(f"/models/{bundle.version}?product={product.name}&done={word}")
-
-
-def promote(visit: Visit) -> Elsewhere:
-    """Make the version the champion, once enough others approved it."""
-    state, (bundle, product) = visit.state, _loaded(visit)
-    gate = bundle.training["gate"]
-    if not gate["passed"]:
-        lacking = ", ".join(check["name"] for check in gate["checks"] if not check["passed"])
-        told = "{version} did not pass the gate ({checks}); the console promotes no such version"
-        raise Refusal(visit.say(told, version=bundle.version, checks=lacking))
-    approval.require(state.ledger, bundle, product.digest(), state.settings.governance.approvals, visit.by)
-    expected = champion.current(state.ledger, product.name)
-    if expected is not None and expected.version == bundle.version:
-        raise Refusal(visit.say("{version} is the champion already", version=bundle.version))
-    made = champion.promote(state.ledger, bundle, expected, visit.by, visit.said("reason"), utc_now())
-    _mirror(state, product.name, made.version)
-    return Elsewhere(f"/models?product={product.name}&done=promote")
-
-
-def rollback(visit: Visit) -> Elsewhere:
-    """Make the former champion the champion again."""
-    state = visit.state
-    product = load_product(visit.scorer.product.name, state.settings.home)
-    made = champion.rollback(state.ledger, state.settings.home, product, visit.by, visit.said("reason"), utc_now())
-    _mirror(state, product.name, made.version)
-    return Elsewhere(f"/models?product={product.name}&done=rollback")
-
-
-def _loaded(visit: Visit) -> tuple[Bundle, Product]:
-    """The version asked for, loaded and fit for the product as its file is now."""
-    settings = visit.state.settings
-    product = load_product(visit.scorer.product.name, settings.home)
-    folder = champion.bundle_folder(settings.home, product.name, _version(visit))
-    bundle = bundles.load(folder, trusted_keys(settings.signing))
-    make_scorer(bundle, product)
-    return bundle, product
-
-
-def _mirror(state: State, product: str, version: str) -> None:
-    """MLflow's alias follows in a process of its own: its import alone takes seconds, and serving does not need it."""
-    program = "import sys; from training.registry import mirror_champion; mirror_champion(*sys.argv[1:])"
-    subprocess.Popen(
-        [sys.executable, "-c", program, product, version, state.settings.stores.tracking],
-        cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip

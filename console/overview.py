@@ -1,4 +1,4 @@
-"""The overview: does it serve, what answers, what the monitor said last, what was decided lately, the monthly figures."""
+"""The overview: does it serve, what answers, the monitor's last word, what was decided lately, the monthly figures."""
 
 from __future__ import annotations
 

@@ -22,6 +22,9 @@ NAVIGATION = (
 DONE = {
     "approve": "Your approval is on record.",
     "reject": "Your rejection is on record.",
+    "find": "The finding is on record.",
+    "close-finding": "The finding is closed, on record.",
+    "waive": "The waiver is on record.",
     "promote": "The version is the champion; the service follows within seconds.",
     "rollback": "The former champion answers again; the service follows within seconds.",
     "acknowledge": "The warning is acknowledged, on record.",

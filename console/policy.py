@@ -31,7 +31,9 @@ def page(visit: Visit) -> Page:
 def _choices(visit: Visit) -> list[tuple[str, str]]:
     """(value, what it is called): in force, the product files as they are now, those the ledger holds."""
     product = visit.scorer.product.name
-    files = [(f"file:{name}", visit.say("product file {name}, as it is now", name=name)) for name in _files(visit.state)]
+    files = [
+        (f"file:{name}", visit.say("product file {name}, as it is now", name=name)) for name in _files(visit.state)
+    ]
     recorded = [
         (f"ledger:{one.entry.subject}", f"{one.entry.subject[:12]} · {one.entry.at[:10]}")
         for one in visit.state.ledger.recent("policy", product, limit=_RECORDED)
@@ -64,22 +66,9 @@ def _told(value: Any) -> str:
 def _effect(state: State, old: Product, new: Product) -> dict[str, Any]:
     """Both policies on the last decisions of the one that is in force; None where there is none to decide anew."""
     records = state.ledger.recent("decision", old.name, limit=state.settings.console.recent_decisions)
-    names = {name: _names(state, old.name, name) for name in {_model(record) for record in records if not record.erased}}
-    kept = (record for record in records if not record.erased)
-    found = list(cases(kept, (old, new), lambda version: names[version]))
+    kept = [record for record in records if not record.erased]
+    found = list(cases(kept, (old, new), lambda version: _names(state, old.name, version)))
     return {"effect": compare(old, new, found) if found else None, "currency": old.currency}
-
-
-class _Answer(msgspec.Struct):
-    model: str
-
-
-class _Body(msgspec.Struct):
-    answer: _Answer
-
-
-def _model(record: Any) -> str:
-    return msgspec.json.decode(record.entry.body, type=_Body).answer.model
 
 
 def _names(state: State, product: str, version: str) -> list[str]:

@@ -6,7 +6,19 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from console import audit, collecting, customers, decisions, drift, models, overview, policy, signing_in, watching
+from console import (
+    audit,
+    collecting,
+    customers,
+    decisions,
+    drift,
+    model_acts,
+    models,
+    overview,
+    policy,
+    signing_in,
+    watching,
+)
 from console.visit import Answer, Page, Visit
 from serving.access import Action
 
@@ -32,11 +44,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/reports/{product}/{name}", "read", drift.report),
     Route("GET", "/models", "read", models.page),
     Route("GET", "/models/compare", "read", models.compare),
-    Route("POST", "/models/rollback", "rollback", models.rollback, models.page),
+    Route("POST", "/models/rollback", "rollback", model_acts.rollback, models.page),
     Route("GET", "/models/{version}", "read", models.one),
-    Route("POST", "/models/{version}/approve", "approve", models.approve, models.one),
-    Route("POST", "/models/{version}/reject", "approve", models.reject, models.one),
-    Route("POST", "/models/{version}/promote", "promote", models.promote, models.one),
+    Route("POST", "/models/{version}/approve", "approve", model_acts.approve, models.one),
+    Route("POST", "/models/{version}/reject", "approve", model_acts.reject, models.one),
+    Route("POST", "/models/{version}/find", "validate", model_acts.find, models.one),
+    Route("POST", "/models/{version}/close", "validate", model_acts.close, models.one),
+    Route("POST", "/models/{version}/waive", "waive", model_acts.waive, models.one),
+    Route("POST", "/models/{version}/promote", "promote", model_acts.promote, models.one),
     Route("GET", "/decisions", "read", decisions.page),
     Route("GET", "/decisions/{id}", "read", decisions.one),
     Route("POST", "/decisions/{id}/replay", "read", decisions.replayed),

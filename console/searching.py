@@ -84,7 +84,8 @@ def search(ledger: Ledger, wanted: Wanted, before: int | None, rows: int, most: 
     first, last = _bounds(ledger, wanted, before)
     found: list[Line] = []
     looked, end = 0, last
-    for record in _of_customer(ledger, wanted, first, last) if wanted.customer else _newest(ledger, wanted, first, last):
+    records = _of_customer if wanted.customer else _newest
+    for record in records(ledger, wanted, first, last):
         if len(found) == rows or looked == most:
             return Search(found, looked, end)
         looked, end = looked + 1, record.seq

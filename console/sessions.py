@@ -12,7 +12,7 @@ import hmac
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,9 @@ class Sessions:
 
     def _key(self, session: Session, now: float) -> str | None:
         with self._open() as db:
-            row = db.execute("SELECT key, seen FROM sessions WHERE id = ? AND expires > ?", (session.id, now)).fetchone()
+            row = db.execute(
+                "SELECT key, seen FROM sessions WHERE id = ? AND expires > ?", (session.id, now)
+            ).fetchone()
             if row is None or now - row[1] > 60 * self._settings.idle_minutes:
                 return None
             if now - row[1] > _SEEN_SECONDS:
@@ -124,8 +126,6 @@ class Sessions:
 
 
 def _secret(path: Path) -> bytes:
-    try:
+    with suppress(FileExistsError):
         make_once(path, secrets.token_bytes(32))
-    except FileExistsError:
-        pass
     return path.read_bytes()

@@ -18,21 +18,18 @@ def asked(visit: Visit) -> Page:
 
 
 def sign_in(visit: Visit) -> Page | Elsewhere:
-    """Begin a session, where the key is one and this address has not tried too often."""
-    now = visit.now.timestamp()
-    if not visit.state.sessions.attempt(visit.address, now):
-        minutes = visit.state.settings.console.sign_in_minutes
-        return _form(visit, visit.say("Too many attempts from here. Try again in {minutes} minutes.", minutes=minutes), 429)
-    keys = visit.state.live.keys
-    caller = access.caller(keys, f"Bearer {visit.said('key')}")
+    """Begin a session, where the key is a person's and this address has not tried too often."""
+    state, now = visit.state, visit.now.timestamp()
+    if not state.sessions.attempt(visit.address, now):
+        told = "Too many attempts from here. Try again in {minutes} minutes."
+        return _form(visit, visit.say(told, minutes=state.settings.console.sign_in_minutes), 429)
+    keys = state.live.keys
+    caller = access.person(keys, visit.said("key"))
     if caller is None:
-        return _form(visit, visit.say("This is no valid key. Nothing was opened."), 401)
-    if not caller.may("read"):
-        told = visit.say("The role {role} opens no page of the console.", role=caller.role)
-        return _form(visit, told, 403)
-    visit.state.sessions.sign_out(visit.session)
+        return _form(visit, visit.say("This is no valid key of a person. Nothing was opened."), 401)
+    state.sessions.sign_out(visit.session)
     digest = next(one for one, who in keys.items() if who is caller)
-    return Elsewhere("/", visit.state.sessions.sign_in(digest, now))
+    return Elsewhere("/", state.sessions.sign_in(digest, now))
 
 
 def sign_out(visit: Visit) -> Elsewhere:

@@ -14,7 +14,7 @@ from console import language
 from console.language import Language
 from console.sessions import Session, Sessions
 from console.verifying import Verification
-from serving.access import ACTIONS, Action, Caller
+from serving.access import Action, Caller
 from serving.ledger import Ledger, open_ledger
 from serving.live import Live
 from serving.replay import Scorers
@@ -76,13 +76,6 @@ class Visit:
         """Whether who is signed in may do this."""
         return self.caller is not None and self.caller.may(action)
 
-    def require(self, action: Action) -> None:
-        """Raises Refusal where the role of who is signed in does not allow it."""
-        if not self.may(action):
-            role = self.caller.role if self.caller else "nobody"
-            told = ", ".join(sorted(ACTIONS[action]))
-            raise Refusal(self.say("the role {role} may not do this: it needs one of {needed}", role=role, needed=told))
-
     def say(self, sentence: str, **values: object) -> str:
         """A sentence of ours in the visitor's language."""
         return language.say(self.language, sentence, **values)
@@ -112,6 +105,13 @@ class Visit:
         except ValueError:
             told = self.say("{name}: expected a day like 2026-01-31", name=name)
             raise InputError(told) from None
+
+    def said_day(self, name: str) -> dt.date:
+        """A day of the form. Raises InputError."""
+        try:
+            return dt.date.fromisoformat(self.said(name))
+        except ValueError:
+            raise InputError(self.say("{name}: expected a day like 2026-01-31", name=name)) from None
 
     def said(self, name: str) -> str:
         """What was typed into a field of the form, without the blanks around it."""

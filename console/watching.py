@@ -6,6 +6,7 @@ from typing import cast, get_args
 
 from configs.customers import LEVELS
 from configs.errors import InputError
+from console import looked
 from console.visit import Elsewhere, Page, Visit
 from monitoring.customers import watchlist
 from monitoring.customers.watchlist import Act, Finding
@@ -18,6 +19,8 @@ def page(visit: Visit) -> Page:
     every = watchlist.open_ones(watchlist.warnings_of(visit.state.ledger, product.name))
     level, state = visit.asked("level"), visit.asked("state")
     found = [one for one in every if level in ("", one.level) and state in ("", one.state)]
+    if found:
+        looked.at_list(visit, f"watchlist of {product.name}, {min(len(found), settings.rows)} warnings")
     return Page(
         "watchlist.html",
         {
