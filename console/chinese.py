@@ -23,7 +23,7 @@ SENTENCES = {
     "All holds": "全部成立",
     "All of it": "查看全部",
     "Amount": "金额",
-    "Amounts later than each bucket's first day, in {currency}": "各逾期区间金额（{currency}）",
+    "Amounts by days past due, in {currency}": "各逾期区间金额（{currency}）",
     "An open finding of severity {severity} or more, or one that is overdue, stops a promotion.": (
         "未关闭且严重程度达到“{severity}”或已过期的发现会阻止上线。"
     ),
@@ -387,7 +387,7 @@ SENTENCES = {
     "{count} keys differ": "{count} 个键不同",
     "{count} left alone today": "今日暂不联系 {count} 位",
     "{count} past their date": "{count} 条已过期",
-    "{count} persons beside the promoter must approve these bytes under this policy; its author is not one of them.": (
+    "Persons beside the promoter who must approve these bytes under this policy: {count}. Its author is not one of them.": (
         "除上线人外，须有 {count} 人在现行政策下批准这些字节；训练者不计入。"
     ),
     "{count} points": "{count} 分",

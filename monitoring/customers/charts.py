@@ -68,9 +68,12 @@ def _placed(values: Sequence[float | None], between: tuple[float, float], area: 
 
 def _line(points: Sequence[_Point], colour: str) -> str:
     drawn = ""
-    for there, stretch in groupby(points, key=lambda point: point is not None):
-        if there:
-            path = " ".join(f"{point[0]:.1f},{point[1]:.1f}" for point in stretch if point is not None)
+    for _, stretch in groupby(points, key=lambda point: point is not None):
+        known = [point for point in stretch if point is not None]
+        if len(known) == 1:  # a line of one point would not be seen
+            drawn += f'<circle cx="{known[0][0]:.1f}" cy="{known[0][1]:.1f}" r="3" fill="{colour}"/>'
+        elif known:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
             drawn += f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>'
     return drawn
 
@@ -99,8 +102,13 @@ def _ticks(labels: Sequence[str], area: _Area, shift: float = 0.0) -> str:
     every = max(1, math.ceil(len(labels) / 7))
     step = wide / max(len(labels) - (0 if shift else 1), 1)
     y = above + tall + 16
+
+    def ends(place: int) -> str:
+        """The last label would be cut off at the edge, were it centred there."""
+        return "end" if place == len(labels) - 1 > 0 and not shift else "middle"
+
     return "".join(
-        f'<text x="{left + shift + step * place:.1f}" y="{y}" text-anchor="middle">{escape(label)}</text>'
+        f'<text x="{left + shift + step * place:.1f}" y="{y}" text-anchor="{ends(place)}">{escape(label)}</text>'
         for place, label in enumerate(labels)
         if place % every == 0
     )
