@@ -387,7 +387,7 @@ SENTENCES = {
     "{count} keys differ": "{count} 个键不同",
     "{count} left alone today": "今日暂不联系 {count} 位",
     "{count} past their date": "{count} 条已过期",
-    "Persons beside the promoter who must approve these bytes under this policy: {count}. Its author is not one of them.": (
+    "Approvals needed beside the promoter, of these bytes and this policy: {count}. The author gives none.": (
         "除上线人外，须有 {count} 人在现行政策下批准这些字节；训练者不计入。"
     ),
     "{count} points": "{count} 分",

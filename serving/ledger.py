@@ -184,7 +184,7 @@ class Ledger:
         By bisection: times rise with the sequence, except where a clock was set back.
         """
         with self._reading() as connection:
-            low, high = 1, _head(connection)[0] + 1
+            low, high = 1, appending.head(connection)[0] + 1
             while low < high:
                 middle = (low + high) // 2
                 at = connection.execute(sa.select(RECORDS.c.at).where(RECORDS.c.seq == middle)).scalar()

@@ -276,16 +276,16 @@ def door() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def start(door: ModuleType) -> Callable[[Settings], AbstractContextManager[Service]]:
+def start(door: ModuleType) -> Callable[..., AbstractContextManager[Service]]:
     """Starts a service in processes of its own; ended when the block ends."""
 
     @contextmanager
-    def started(settings: Settings) -> Iterator[Service]:
+    def started(settings: Settings, *application: str) -> Iterator[Service]:
         keys = {role: access.create_key(settings.home, role, role) for role in ROLES}
         address = f"http://{settings.serving.host}:{settings.serving.port}"
         with (settings.home / "service.log").open("ab") as log:
             process = subprocess.Popen(
-                door.command(settings),
+                door.command(settings, *application),
                 env=door.environment(settings, (NAME,)),
                 stdout=log,
                 stderr=subprocess.STDOUT,
