@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse, Response
 from configs.errors import CreditloopError, InputError
 from console import language, pages, signing_in, static
 from console.answering import answered, told_wrong
-from console.routes import Found, find
+from console.routes import Found, Route, find
 from console.visit import Answer, Page, State, Visit
 from serving.live import Live
 
@@ -77,7 +77,7 @@ class Console:
         state = self._state_of(live)
         visit = self._visit(request, path, form or {}, state)
         found = find(request.method, path)
-        answer = _answer(visit, found, request, form)
+        answer, visit = _answer(visit, found, request, form)
         return answered(answer, visit, self._path, state.settings.console)
 
     def _state_of(self, live: Live) -> State:
@@ -96,11 +96,26 @@ class Console:
         return Visit(state, session, caller, spoken, path, now, dict(request.query_params), form, address=address)
 
 
-def _answer(visit: Visit, found: Found | None, request: Request, form: dict[str, str] | None) -> Answer:
+def _answer(visit: Visit, found: Found | None, request: Request, form: dict[str, str] | None) -> tuple[Answer, Visit]:
+    """The answer, and the visit as the page around it shows it."""
     if found is None:
-        return told_wrong(visit, 404, visit.say("There is no such page."))
-    visit = pages.named(visit, found.names)
-    route = found.route
+        return told_wrong(visit, 404, visit.say("There is no such page.")), visit
+    visit, route = pages.named(visit, found.names), found.route
+    if (refused := _refused(visit, route, request, form)) is not None:
+        return refused, visit
+    try:
+        return route.run(visit), visit
+    except CreditloopError as error:
+        bad_input = isinstance(error, InputError)
+        if route.back is None:
+            return told_wrong(visit, 404 if bad_input else 409, str(error)), visit
+        visit = pages.wrong(visit, str(error))
+        shown = route.back(visit)
+        return Page(shown.template, shown.values, 422 if bad_input else 409), visit
+
+
+def _refused(visit: Visit, route: Route, request: Request, form: dict[str, str] | None) -> Page | None:
+    """The page that says why a form is not taken or a page not opened; None where nothing is in the way."""
     if request.method == "POST":
         if form is None:
             return told_wrong(visit, 413, visit.say("The form is too large, or none."))
@@ -111,13 +126,7 @@ def _answer(visit: Visit, found: Found | None, request: Request, form: dict[str,
         return signing_in.asked(visit)
     if route.action is not None and not visit.may(route.action):
         return pages.not_allowed(visit, route.action)
-    try:
-        return route.run(visit)
-    except CreditloopError as error:
-        if route.back is None:
-            return told_wrong(visit, 404 if isinstance(error, InputError) else 409, str(error))
-        shown = route.back(pages.wrong(visit, str(error)))
-        return Page(shown.template, shown.values, 422 if isinstance(error, InputError) else 409)
+    return None
 
 
 def _ours(request: Request) -> bool:
@@ -135,6 +144,8 @@ async def _form(request: Request) -> dict[str, str] | None:
         body += part
         if len(body) > _FORM_BYTES:
             return None
+    if not body:
+        return {}
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         return None
     try:

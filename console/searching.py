@@ -96,7 +96,8 @@ def search(ledger: Ledger, wanted: Wanted, before: int | None, rows: int, most: 
 
 def _bounds(ledger: Ledger, wanted: Wanted, before: int | None) -> tuple[int | None, int | None]:
     first = None if wanted.since is None else ledger.sequence_at(wanted.since.isoformat())
-    after = None if wanted.until is None else ledger.sequence_at((wanted.until + dt.timedelta(1)).isoformat())
+    # The letter after a day's digits: every moment of the day comes before it, and the last day of all has no next.
+    after = None if wanted.until is None else ledger.sequence_at(f"{wanted.until}U")
     ends = [end for end in (before, after) if end is not None]
     return first, min(ends, default=None)
 

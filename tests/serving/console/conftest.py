@@ -20,13 +20,11 @@ from configs.customers import Indicator
 from configs.settings import Product, Settings, load_settings
 from features.contracts import Columns, to_day
 from features.simulate import Portfolio
-from monitoring import watch
 from monitoring.customers import kpi, overdue, pages, watchlist
-from monitoring.drift import windows
 from serving import access, authorship
-from serving.ledger import open_ledger
+from serving.ledger import Entry, canonical, open_ledger
 from serving.live import utc_now
-from training.bundle import Bundle
+from training.bundle import Bundle, file_digest
 
 NAME = "consumer_platform"
 PERSONS = {"dora": "developer", "vera": "validator", "paul": "approver", "rita": "risk", "anna": "auditor"}
@@ -90,13 +88,38 @@ def site(
     with start(settings, "console.service:Creditloop") as service:
         answers = [service.score.post("/v1/decide", json=body).json() for body in bodies[:30]]
         packs = home / "customers" / NAME
-        pages.write(packs / f"kpi-{as_of}.html", "kpi.html", kpi.pack(product, ledger.records(product=NAME), tables, day))
-        pages.write(packs / f"collections-{as_of}.html", "collections.html", overdue.overview(product, tables, (), {}, day))
-        window = windows.from_ledger(ledger, bundle, day, day)
-        watch.record(watch.run(window, bundle, None, settings, day, False, lambda _: None), ledger, utc_now())
+        pages.write(
+            packs / f"kpi-{as_of}.html", "kpi.html", kpi.pack(product, ledger.records(product=NAME), tables, day)
+        )
+        pages.write(
+            packs / f"collections-{as_of}.html", "collections.html", overdue.overview(product, tables, (), {}, day)
+        )
+        ledger.append([verdict_of(home, bundle, as_of)])
         address = f"{service.address}/console"
         yield Site(address, settings, keys, answers, bundle.version, successor.version)
     ledger.close()
+
+
+def verdict_of(home: Path, bundle: Bundle, as_of: dt.date) -> Entry:
+    """The record of a verdict, as the monitor makes it, with its memo and page in the folder of reports."""
+    folder = home / "reports" / NAME
+    folder.mkdir(parents=True)
+    page, memo = folder / f"monitor-{as_of}.html", folder / f"monitor-{as_of}.json"
+    page.write_text("<!doctype html><title>memo</title><style>p { color: red }</style><p>Wait.", encoding="utf-8")
+    memo.write_text('{"told": "Wait: there is not enough to judge by yet.", "features": [], "findings": []}')
+    body = {
+        "model": bundle.version,
+        "now": as_of.isoformat(),
+        "window": "30 decisions",
+        "remedy": "wait",
+        "evidence": ["30 decisions; 500 are needed for a verdict"],
+        "score_psi": 0.01,
+        "red_findings": 0,
+        "at_stake": 1200.0,
+        "page_sha256": file_digest(page),
+        "memo_sha256": file_digest(memo),
+    }
+    return Entry("verdict-1", "verdict", NAME, bundle.version, utc_now(), canonical(body))
 
 
 @pytest.fixture(scope="session")
