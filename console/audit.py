@@ -43,7 +43,7 @@ def page(visit: Visit) -> Page:
 def verify(visit: Visit) -> Elsewhere:
     """Begin to verify, in a process of its own."""
     visit.state.verification.start(visit.state.ledger.head()[0], visit.by, utc_now())
-    return Elsewhere("/audit#verify")
+    return Elsewhere(f"/audit?product={visit.scorer.product.name}#verify")
 
 
 def progress(visit: Visit) -> Document:

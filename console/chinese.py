@@ -1,6 +1,6 @@
 """The sentences of the console in Chinese, by the English that stands in the pages; in the order of the alphabet.
 
-A test holds that every sentence of a page is here with the same places, and no sentence that no page says.
+A test holds that every sentence of a page is here, with the same places.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from console.visit import Elsewhere, Page, Visit
 from serving import access
 
 
-def page(visit: Visit) -> Page:
-    """The form."""
-    return _form(visit, "", 200)
+def page(visit: Visit) -> Page | Elsewhere:
+    """The form; who is signed in already goes on."""
+    return _form(visit, "", 200) if visit.caller is None else Elsewhere("/")
 
 
 def asked(visit: Visit) -> Page:
