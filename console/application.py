@@ -6,16 +6,17 @@ time, so that decisions do not wait. Whatever goes wrong in a page ends in a pag
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 import threading
 import time
 import traceback
 from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl
 
-import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -38,7 +39,7 @@ class Console:
         self._path, self._live = path, live
         self._state: State | None = None
         self._opening = threading.Lock()
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._pool: ThreadPoolExecutor | None = None
         self._waiting = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -55,6 +56,13 @@ class Console:
         response.headers["Server-Timing"] = f"page;dur={1000 * (time.perf_counter() - started):.1f}"
         await response(scope, receive, send)
 
+    def close(self) -> None:
+        """Finish the pages that are being made, and let go of the ledger."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        if self._state is not None:
+            self._state.close()
+
     async def _respond(self, request: Request) -> Response:
         path = request.url.path.removeprefix(self._path) or "/"
         if path.startswith("/static/"):
@@ -65,11 +73,12 @@ class Console:
         settings = live.settings.console
         if self._waiting >= settings.waiting:
             return PlainTextResponse("Too many pages are being made: come again.", 503, {"Retry-After": "1"})
-        self._limiter = self._limiter or anyio.CapacityLimiter(settings.threads)
+        self._pool = self._pool or ThreadPoolExecutor(settings.threads, "console")
         self._waiting += 1
         try:
             form = await _form(request) if request.method == "POST" else {}
-            return await anyio.to_thread.run_sync(self._made, request, path, form, live, limiter=self._limiter)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._made, request, path, form, live)
         finally:
             self._waiting -= 1
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
 
 from configs.errors import InputError
+from console import verifying
 from console.visit import Document, Elsewhere, Page, Visit
 from serving import champion, reads
 from serving.live import utc_now
@@ -29,7 +29,7 @@ def page(visit: Visit) -> Page:
             "records": records,
             "head": head,
             "anchors": len(list(Path(anchor).glob(f"[!.]*{SUFFIX}"))) if anchor else 0,
-            "verification": state.verification.progress(),
+            "verification": verifying.progress(state.settings),
             "history": list(reversed(champion.history(state.ledger, product))),
             "reads": [
                 (one, {} if one.erased else one.body()) for one in state.ledger.recent(reads.KIND, "", limit=_READS)
@@ -42,13 +42,13 @@ def page(visit: Visit) -> Page:
 
 def verify(visit: Visit) -> Elsewhere:
     """Begin to verify, in a process of its own."""
-    visit.state.verification.start(visit.state.ledger.head()[0], visit.by, utc_now())
+    verifying.start(visit.state.settings, visit.by, utc_now())
     return Elsewhere(f"/audit?product={visit.scorer.product.name}#verify")
 
 
 def progress(visit: Visit) -> Document:
     """How far it is, for the page's script."""
-    return Document(msgspec.json.encode(asdict(visit.state.verification.progress())), "application/json")
+    return Document(msgspec.json.encode(verifying.progress(visit.state.settings)), "application/json")
 
 
 def _moment(visit: Visit) -> dt.datetime | None:

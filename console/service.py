@@ -7,5 +7,6 @@ from serving import service
 
 PATH = "/console"
 
-service.mount(PATH, Console(PATH, service.running))
+_console = Console(PATH, service.running)
+service.mount(PATH, _console, _console.close)
 Creditloop = service.Creditloop

@@ -1,33 +1,38 @@
 """Verify the ledger in a process of its own, so that no decision waits for it; how far it is, and what came of it.
 
-    python -m console.verifying
+    python -m console.verifying --by NAME --at TIME
 
-reads CREDITLOOP_HOME and writes one line of JSON for each thousand records, and one for the result.
+reads CREDITLOOP_HOME. How far it is stands in a file of the home, so every worker can tell, and the next service too.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from configs.errors import CreditloopError
 from configs.settings import Settings, home_folder, load_settings
+from configs.whole import whole
 from serving import checkpoint
 from serving.ledger import open_ledger
 from serving.verify_ledger import Breach, read_anchors
 
+FILE = "console-verification.json"
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a verification is: `state` is never, running, held or broken."""
 
-    state: str = "never"
+class Progress(msgspec.Struct, frozen=True):
+    """How far a verification is; `process` is the one that does it."""
+
+    state: Literal["never", "running", "held", "broken"] = "never"
     done: int = 0
     of: int = 0
     checkpoints: int = 0
@@ -36,69 +41,75 @@ class Progress:
     at: str = ""
     by: str = ""
     seconds: float = 0.0
+    process: int = 0
 
 
-class Verification:
-    """The last verification this process started. Safe for several threads."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._turn = threading.Lock()
-        self._progress = Progress()
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self, records: int, by: str, at: str) -> None:
-        """Start one over `records`, unless one is running."""
-        with self._turn:
-            if self._progress.state == "running":
-                return
-            self._progress = Progress("running", of=records, by=by, at=at)
-            environment = {**os.environ, "CREDITLOOP_HOME": str(self._settings.home)}
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "console.verifying"],
-                cwd=Path(__file__).parents[1], env=environment, text=True,
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            threading.Thread(target=self._follow, args=(self._process,), name="verification", daemon=True).start()
-
-    def progress(self) -> Progress:
-        """How far it is."""
-        return self._progress
-
-    def close(self) -> None:
-        """End one that is running."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-
-    def _follow(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        begun, last = time.monotonic(), self._progress
-        with process, process.stdout:
-            for line in process.stdout:
-                last = Progress(**{**asdict(last), **json.loads(line), "seconds": time.monotonic() - begun})
-                self._progress = last
-        if last.state == "running":
-            told = f"the verification ended without a result, exit code {process.returncode}"
-            self._progress = Progress(**{**asdict(last), "state": "broken", "told": told})
+def start(settings: Settings, by: str, at: str) -> None:
+    """Start one, unless one is running."""
+    if progress(settings).state == "running":
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-m", "console.verifying", "--by", by, "--at", at],
+        cwd=Path(__file__).parents[1], env={**os.environ, "CREDITLOOP_HOME": str(settings.home)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _write(settings.home, Progress("running", at=at, by=by, process=process.pid))
+    threading.Thread(target=process.wait, name="verification", daemon=True).start()  # else it would stay, as a zombie
 
 
-def main() -> int:
+def progress(settings: Settings) -> Progress:
+    """How far the last one is."""
+    try:
+        found = msgspec.json.decode((settings.home / FILE).read_bytes(), type=Progress)
+    except FileNotFoundError:
+        return Progress()
+    if found.state == "running" and not _lives(found.process):
+        return msgspec.structs.replace(found, state="broken", told="it was ended before it had a result")
+    return found
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _write(home: Path, made: Progress) -> None:
+    with whole(home / FILE) as unfinished:
+        unfinished.write_bytes(msgspec.json.encode(made))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Verify the ledger of CREDITLOOP_HOME."""
+    parser = argparse.ArgumentParser(prog="console.verifying", description="Verify the ledger for the console.")
+    parser.add_argument("--by", required=True, help="who asked for it")
+    parser.add_argument("--at", required=True, help="when")
+    arguments = parser.parse_args(argv)
     os.nice(10)
     settings = load_settings(home_folder())
+    begun = Progress("running", at=arguments.at, by=arguments.by, process=os.getpid())
+    started = time.monotonic()
     try:
-        anchor = settings.serving.anchor
-        anchors = read_anchors(Path(anchor), checkpoint.witnesses(settings.signing)) if anchor else []
-        count, head = open_ledger(settings).verify(anchors, lambda done: _tell(done=done))
+        made = _verified(settings, begun)
     except (CreditloopError, Breach) as error:
-        _tell(state="broken", told=str(error))
-        return 1
-    _tell(state="held", done=count, of=count, head=head, checkpoints=len(anchors))
-    return 0
+        made = msgspec.structs.replace(begun, state="broken", told=str(error))
+    _write(settings.home, msgspec.structs.replace(made, seconds=time.monotonic() - started))
+    return 0 if made.state == "held" else 1
 
 
-def _tell(**values: object) -> None:
-    print(json.dumps(values), flush=True)
+def _verified(settings: Settings, begun: Progress) -> Progress:
+    anchor = settings.serving.anchor
+    anchors = read_anchors(Path(anchor), checkpoint.witnesses(settings.signing)) if anchor else []
+    ledger = open_ledger(settings)
+    of = ledger.head()[0]
+
+    def tell(done: int) -> None:
+        _write(settings.home, msgspec.structs.replace(begun, done=done, of=of))
+
+    count, head = ledger.verify(anchors, tell)
+    return msgspec.structs.replace(begun, state="held", done=count, of=count, head=head, checkpoints=len(anchors))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from configs.settings import Settings
 from console import language
 from console.language import Language
 from console.sessions import Session, Sessions
-from console.verifying import Verification
 from serving.access import Action, Caller
 from serving.ledger import Ledger, open_ledger
 from serving.live import Live
@@ -31,7 +30,6 @@ class State:
         self.settings: Settings = live.settings
         self.ledger: Ledger = open_ledger(live.settings)
         self.sessions = Sessions(live.settings.home, live.settings.console)
-        self.verification = Verification(live.settings)
         self.past = Scorers(self.ledger, live.settings.home)
         self.replaying = threading.Lock()  # one at a time: a past version is loaded once, whoever asks
         self._facts: dict[tuple[str, str], dict[str, Any]] = {}
@@ -45,7 +43,6 @@ class State:
 
     def close(self) -> None:
         """Let go of the ledger."""
-        self.verification.close()
         self.ledger.close()
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 # Before the import: the library reads them once. Nothing we start sends usage data.
@@ -27,6 +27,7 @@ _PRODUCTS = "CREDITLOOP_PRODUCTS"
 OWN = "serving.service:Creditloop"
 _running: list[Live] = []  # the one Live of this process, between the service's start and its end
 _beside: dict[str, Asgi] = {}  # applications of other rooms, by the path they are mounted under
+_closing: list[Callable[[], None]] = []  # what they do at the end
 
 
 def running() -> Live | None:
@@ -34,9 +35,13 @@ def running() -> Live | None:
     return _running[-1] if _running else None
 
 
-def mount(path: str, application: Asgi) -> None:
-    """Answer what lies under `path` with `application`, before a worker is started. Our routes know nothing of it."""
+def mount(path: str, application: Asgi, close: Callable[[], None]) -> None:
+    """Answer what lies under `path` with `application`, before a worker is started. Our routes know nothing of it.
+
+    `close` is called when the service ends.
+    """
     _beside[path] = application
+    _closing.append(close)
 
 
 # Its metrics are off: they keep a series for each path that was ever asked for. Ours are in metrics.py.
@@ -61,6 +66,8 @@ class Creditloop:
     @bentoml.on_shutdown
     def close(self) -> None:
         """Record what waits before the process ends."""
+        for close in _closing:
+            close()
         while _running:
             _running.pop().close()
 

@@ -20,6 +20,7 @@ DOORS = {
     "sqlalchemy": {"features/sources.py", "serving/appending.py", "serving/ledger.py", "serving/store.py"},
     "prometheus_client": {"serving/metrics.py"},
     "playwright": set(),
+    "starlette": {"console/application.py", "console/answering.py", "console/static.py"},
     "cryptography": {"training/signature.py", "serving/vault.py", "serving/verify_ledger.py"},
     "dask": {"features/distribute.py"},
     "distributed": set(),

@@ -136,19 +136,19 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def as_person(site: Site, chromium: Any) -> Iterator[Callable[..., Any]]:
-    """A page of a browser in which a person is signed in, one for each person; light or dark."""
-    contexts: dict[tuple[str, str], Any] = {}
+def as_person(site: Site, chromium: Any) -> Iterator[Callable[[str], Any]]:
+    """A page of a browser in which a person is signed in, one for each person."""
+    pages: dict[str, Any] = {}
 
-    def opened(name: str, scheme: str = "light") -> Any:
-        if (name, scheme) not in contexts:
-            context = chromium.new_context(color_scheme=scheme)
-            contexts[name, scheme] = context.new_page()
-            contexts[name, scheme].goto(f"{site.root}/sign-in")
-            contexts[name, scheme].fill("#key", site.keys[name])
-            contexts[name, scheme].click("main button:has-text('Sign in')")
-        return contexts[name, scheme]
+    def opened(name: str) -> Any:
+        if name not in pages:
+            pages[name] = chromium.new_context().new_page()
+            pages[name].set_default_timeout(60_000)
+            pages[name].goto(f"{site.root}/sign-in")
+            pages[name].fill("#key", site.keys[name])
+            pages[name].click("main button:has-text('Sign in')")
+        return pages[name]
 
     yield opened
-    for page in contexts.values():
+    for page in pages.values():
         page.context.close()

@@ -23,20 +23,20 @@ def visitor(site: Any) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def signed_in(site: Any) -> Iterator[Callable[[str], httpx.Client]]:
-    """A client in which a person is signed in."""
-    clients = []
+@pytest.fixture(scope="module")
+def signed_in(site: Any) -> Iterator[Callable[..., httpx.Client]]:
+    """A client in which a person is signed in, one for each person unless it is to be another."""
+    clients: dict[tuple[str, int], httpx.Client] = {}
 
-    def made(name: str) -> httpx.Client:
-        client = httpx.Client(base_url=site.root, timeout=30)
-        clients.append(client)
-        answer = client.post("/sign-in", data={"key": site.keys[name], "token": token(client, "/sign-in")})
-        assert answer.status_code == 303
-        return client
+    def made(name: str, which: int = 0) -> httpx.Client:
+        if (name, which) not in clients:
+            client = clients[name, which] = httpx.Client(base_url=site.root, timeout=60)
+            answer = client.post("/sign-in", data={"key": site.keys[name], "token": token(client, "/sign-in")})
+            assert answer.status_code == 303
+        return clients[name, which]
 
     yield made
-    for client in clients:
+    for client in clients.values():
         client.close()
 
 
@@ -84,7 +84,7 @@ def test_signing_in_gives_another_session_than_before(site: Any, visitor: httpx.
     assert visitor.cookies["creditloop_console"].partition(".")[0] != before.partition(".")[0]
 
 
-def test_a_forged_or_changed_cookie_is_nobody(site: Any, signed_in: Callable[[str], httpx.Client]) -> None:
+def test_a_forged_or_changed_cookie_is_nobody(site: Any, signed_in: Callable[..., httpx.Client]) -> None:
     cookie = signed_in("anna").cookies["creditloop_console"]
     nonce, expires, mac = cookie.split(".")
     forged = (f"{nonce}.{int(expires) + 1}.{mac}", f"{nonce}.{expires}.{mac[:-1]}0", f"{nonce}..{mac}", "x", "")
@@ -94,15 +94,15 @@ def test_a_forged_or_changed_cookie_is_nobody(site: Any, signed_in: Callable[[st
 
 @pytest.mark.parametrize("path", ["/sign-out", "/language", "/audit/verify", "/watchlist/x", "/models/rollback"])
 def test_a_form_without_the_token_of_its_session_does_nothing(
-    signed_in: Callable[[str], httpx.Client], path: str
+    signed_in: Callable[..., httpx.Client], path: str
 ) -> None:
-    client, other = signed_in("rita"), signed_in("rita")
+    client, other = signed_in("rita"), signed_in("rita", 1)
     wrong = [{}, {"token": ""}, {"token": "0" * 64}, {"token": token(other)}, {"token": "é"}]
     assert {client.post(path, data=said).status_code for said in wrong} == {403}
     assert client.get("/").status_code == 200
 
 
-def test_a_form_that_another_site_sends_does_nothing(signed_in: Callable[[str], httpx.Client]) -> None:
+def test_a_form_that_another_site_sends_does_nothing(signed_in: Callable[..., httpx.Client]) -> None:
     client = signed_in("rita")
     said = {"token": token(client)}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}, {"Origin": "null"}):
@@ -123,7 +123,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("path", ALLOWED)
 def test_a_form_is_taken_from_the_roles_that_may_alone(
-    site: Any, signed_in: Callable[[str], httpx.Client], path: str
+    site: Any, signed_in: Callable[..., httpx.Client], path: str
 ) -> None:
     """Without a reason: who may is told so (422), or that there is no such warning or former champion; others 403."""
     got = {}
@@ -134,14 +134,14 @@ def test_a_form_is_taken_from_the_roles_that_may_alone(
     assert set(got.values()) <= {403, 409, 422}
 
 
-def test_a_refused_role_reads_which_roles_there_are(signed_in: Callable[[str], httpx.Client]) -> None:
+def test_a_refused_role_reads_which_roles_there_are(signed_in: Callable[..., httpx.Client]) -> None:
     client = signed_in("dora")
     told = client.post("/collections", data={"token": token(client)}).text
     assert "You are signed in as dora with the role developer" in told
     assert "<li>risk</li>" in told
 
 
-def test_a_revoked_key_ends_its_session(site: Any, signed_in: Callable[[str], httpx.Client]) -> None:
+def test_a_revoked_key_ends_its_session(site: Any, signed_in: Callable[..., httpx.Client]) -> None:
     import time
 
     from serving import access
@@ -168,11 +168,11 @@ def test_a_revoked_key_ends_its_session(site: Any, signed_in: Callable[[str], ht
         "/customers/x",
     ],
 )
-def test_no_path_leads_out_of_the_console(signed_in: Callable[[str], httpx.Client], path: str) -> None:
+def test_no_path_leads_out_of_the_console(signed_in: Callable[..., httpx.Client], path: str) -> None:
     assert signed_in("anna").get(path).status_code == 404
 
 
-def test_a_report_is_shown_in_a_sandbox(site: Any, signed_in: Callable[[str], httpx.Client]) -> None:
+def test_a_report_is_shown_in_a_sandbox(site: Any, signed_in: Callable[..., httpx.Client]) -> None:
     client = signed_in("anna")
     link = re.search(r'href="/console(/reports/[^"]+)"', client.get("/drift").text)
     assert link is not None
@@ -181,14 +181,14 @@ def test_a_report_is_shown_in_a_sandbox(site: Any, signed_in: Callable[[str], ht
     assert "script" not in policy
 
 
-def test_going_back_after_a_choice_of_language_stays_on_this_site(signed_in: Callable[[str], httpx.Client]) -> None:
+def test_going_back_after_a_choice_of_language_stays_on_this_site(signed_in: Callable[..., httpx.Client]) -> None:
     client = signed_in("anna")
     for back in ("//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", ""):
         answer = client.post("/language", data={"token": token(client), "language": "en", "back": back})
         assert answer.headers["location"] == "/console/"
 
 
-def test_what_is_typed_is_shown_as_text(signed_in: Callable[[str], httpx.Client]) -> None:
+def test_what_is_typed_is_shown_as_text(signed_in: Callable[..., httpx.Client]) -> None:
     shown = signed_in("anna").get("/customers", params={"customer": "<script>alert(1)</script>"}).text
     assert "<script>alert" not in shown
     assert "&lt;script&gt;alert" in shown
@@ -197,7 +197,7 @@ def test_what_is_typed_is_shown_as_text(signed_in: Callable[[str], httpx.Client]
 @pytest.mark.parametrize(
     "query", ["before=x", "since=2026-13-01", "product=none", "until=x", "since=0001-01-01&until=9999-12-31"]
 )
-def test_a_bad_query_is_told_and_breaks_nothing(signed_in: Callable[[str], httpx.Client], query: str) -> None:
+def test_a_bad_query_is_told_and_breaks_nothing(signed_in: Callable[..., httpx.Client], query: str) -> None:
     assert signed_in("anna").get(f"/decisions?{query}").status_code in (200, 404)
 
 

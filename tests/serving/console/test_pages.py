@@ -42,20 +42,19 @@ def serious(page: Any, *rules: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_opens_by_its_own_policy_and_everybody_can_use_it(site: Any, as_person: Person, path: str) -> None:
+def test_a_page_opens_by_its_own_policy_and_everybody_can_use_it_light_and_dark(
+    site: Any, as_person: Person, path: str
+) -> None:
     page, said = as_person("rita"), []
     page.on("console", lambda message: said.append(message.text))
     answer = page.goto(address(site, path))
     assert (answer.status, page.locator("h1").count()) == (200, 1)
     assert [text for text in said if "Content Security Policy" in text or "Refused" in text] == []
     assert serious(page) == []
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_a_page_has_contrast_enough_in_the_dark(site: Any, as_person: Person, path: str) -> None:
-    page = as_person("rita", "dark")
-    page.goto(address(site, path))
-    assert serious(page, "color-contrast") == []
+    page.emulate_media(color_scheme="dark")
+    in_the_dark = serious(page, "color-contrast")
+    page.emulate_media(color_scheme="light")
+    assert in_the_dark == []
 
 
 def test_the_page_of_sign_in_can_be_used_by_everybody(site: Any, chromium: Any) -> None:
