@@ -42,9 +42,7 @@ def serious(page: Any, *rules: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_opens_by_its_own_policy_and_everybody_can_use_it_light_and_dark(
-    site: Any, as_person: Person, path: str
-) -> None:
+def test_a_page_opens_and_everybody_can_use_it_light_and_dark(site: Any, as_person: Person, path: str) -> None:
     page, said = as_person("rita"), []
     page.on("console", lambda message: said.append(message.text))
     answer = page.goto(address(site, path))
