@@ -1,12 +1,14 @@
 """What a decision, a record, a scored, a monitored and a trained row cost in processor time: unit prices of scaling.
 
 Processor seconds, all threads, so that a busy machine changes them little; wall time where the disk is what one waits
-for. On a simulated portfolio in a home of its own. Run: python -m benchmarks.costs [--customers 4000] [--trials 4]
+for. On a simulated portfolio in a home of its own.
+Run: python -m benchmarks.costs [--customers 4000] [--trials 4] [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 import time
@@ -34,6 +36,7 @@ from serving.score import Scorer, make_scorer
 from serving.vault import Vault
 from training import pipeline
 
+QUICK = {"trials": 1, "folds": 2, "max_rounds": 60, "early_stopping_rounds": 10}
 NAME, MONTH, TAUGHT = "consumer_platform", 20, range(0, 9, 2)
 
 
@@ -120,14 +123,18 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=4000)
     parser.add_argument("--decisions", type=int, default=1000)
     parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--quick", action="store_true", help="a model of 60 trees, hardly tuned: a look, nothing kept")
     arguments = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="creditloop-costs-"))
     try:
-        settings = load_settings(home, {"training": {"trials": arguments.trials, "threads": 1}})
+        training = {"trials": arguments.trials, "threads": 1} | (QUICK if arguments.quick else {})
+        settings = load_settings(
+            home, {"training": training} | ({"explanation": {"refits": 0}} if arguments.quick else {})
+        )
         measured = measure(settings, arguments.customers, arguments.decisions)
     finally:
         shutil.rmtree(home)
-    print(keep("costs", measured).read_text())
+    print(json.dumps(measured, indent=1) if arguments.quick else keep("costs", measured).read_text())
 
 
 if __name__ == "__main__":

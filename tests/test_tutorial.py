@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
+PRELOADED = Path(__file__).with_name("preloaded.py")
 PAGES = (
     "tutorial/README.md",
     "tutorial/application-developer.md",
@@ -80,6 +81,10 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[tup
     folder = tmp_path_factory.mktemp("day")
     port = _free_port()
     environment = _environment(folder)
+    command = [sys.executable, str(PRELOADED), "serve", str(folder / "socket")]
+    server = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
     lived: dict[str, list[tuple[Step, str]]] = {}
     try:
         for name in PAGES:
@@ -88,13 +93,16 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[tup
         yield lived
     finally:
         _end_service(folder)
+        server.kill()
+        server.wait(timeout=30)
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """A shell's: `creditloop` is this source, whatever is installed."""
+    """A shell's: `creditloop` is this source, whatever is installed; but for the service, without its imports."""
     command = folder / "bin" / "creditloop"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m creditloop "$@"\n')
+    plain, quick = f'"{sys.executable}" -m creditloop', f'"{sys.executable}" -S "{PRELOADED}" run "{folder}/socket"'
+    command.write_text(f'#!/bin/sh\n[ "$1" = serve ] && exec {plain} "$@"\nexec {quick} "$@"\n')
     command.chmod(0o755)
     path = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CREDITLOOP_")}
