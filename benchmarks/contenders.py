@@ -22,6 +22,8 @@ import pandas as pd
 import xgboost as xgb
 from sklearn.model_selection import StratifiedKFold
 
+from training.study import BestShare
+
 _FIRST_XGBOOST = {
     "learning_rate": 0.05,
     "max_depth": 4,
@@ -198,7 +200,7 @@ def _searched(
     study = optuna.create_study(
         direction="minimize",
         sampler=optuna.samplers.TPESampler(seed=effort.seed, n_startup_trials=8),
-        pruner=optuna.pruners.PercentilePruner(25.0, n_startup_trials=4),
+        pruner=BestShare(0.25),
     )
     study.enqueue_trial(first)
     study.optimize(objective, n_trials=effort.trials)

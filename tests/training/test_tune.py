@@ -212,6 +212,26 @@ def test_a_trial_that_lags_behind_is_recorded_as_pruned(
     assert [trial["state"] for trial in trials] == ["complete"] * 4 + ["pruned"]
 
 
+def test_an_easy_first_fold_does_not_shield_a_trial_that_lags_behind_later(
+    data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Optuna's own pruner compares the best mean so far, here always that of the first fold.
+    losses = iter([0.1, 0.5, 0.5] * 4 + [0.05, 0.9, 0.9])
+    monkeypatch.setattr(Folds, "_judge", lambda *_: Judged(next(losses), 5, np.zeros(200)))
+    tuned(data, quick.model_copy(update={"trials": 5}), tmp_path)
+    last = optuna.load_study(study_name="study", storage=f"sqlite:///{tmp_path}/optuna.db").trials[-1]
+    assert (last.state.name, sorted(last.intermediate_values)) == ("PRUNED", [0, 1])
+
+
+def test_a_trial_among_the_best_share_goes_on(
+    data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.5, 0.4, 0.3] * 4 + [0.49, 0.39, 0.29])
+    monkeypatch.setattr(Folds, "_judge", lambda *_: Judged(next(losses), 5, np.zeros(200)))
+    trials = tuned(data, quick.model_copy(update={"trials": 5}), tmp_path).trials
+    assert [trial["state"] for trial in trials] == ["complete"] * 5
+
+
 def test_the_loss_of_a_pruned_trial_is_not_told_as_if_of_all_folds(
     data: Dataset, quick: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
