@@ -44,7 +44,10 @@ def saved(scorer: Scorer, folder: Path) -> Path:
     os.environ.update(QUIET)
     import mlflow.lightgbm
 
-    mlflow.lightgbm.save_model(scorer.bundle.booster, str(folder))
+    # Told its requirements, MLflow starts no process to look for them.
+    mlflow.lightgbm.save_model(
+        scorer.bundle.booster, str(folder), pip_requirements=["lightgbm"]
+    )  # else it goes to look
     return folder
 
 
