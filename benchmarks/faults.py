@@ -157,7 +157,7 @@ def one(arguments: argparse.Namespace) -> dict[str, Any]:
     """Every stream of one seed: what each verdict said in each month, and the money lost in each."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        tuned = {"training": {"trials": 1, "max_rounds": 200, "folds": 2, "threads": 1}}
+        tuned = {"training": {"trials": 1, "max_rounds": 200, "folds": 2, "threads": 1, "minimum_defaults": 15}}
         settings, product = load_settings(home, tuned), load_product("consumer_platform", home)
         scenario = Scenario(arguments.customers, 80_000 + arguments.one, months=MONTHS)
         lent = lender(settings, product, scenario)

@@ -48,7 +48,7 @@ def lender(seed: int, world: str, arguments: argparse.Namespace, home: Path) -> 
     settings = load_settings(
         home,
         {
-            "training": {"trials": 1, "max_rounds": 120, "folds": 2, "threads": 1},
+            "training": {"trials": 1, "max_rounds": 120, "folds": 2, "threads": 1, "minimum_defaults": 15},
             "monitoring": {"runs_a_year": 12 // arguments.every},
             "schedule": {"every_days": 31 * arguments.every},
             "worth": {"cost_of_change": arguments.cost},
