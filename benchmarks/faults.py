@@ -85,8 +85,8 @@ class Watched:
 
     def ours(self, month: int) -> str:
         """The remedy that the monitor names at the end of a month."""
-        window = self.window(month)
         past = {made: self.window(made) for made in range(MADE, month + 1)}
+        window = self._recent(month)
         share = self.lent.settings.monitoring.vintage_coverage
         labels = labels_of(self.stream, {made: self.books[made] for made in past}, month, self.seed, share)
         found = watch.examine(
@@ -101,6 +101,15 @@ class Watched:
             self.lent.product,
         )
         return found.verdict.remedy
+
+    def _recent(self, month: int) -> Window:
+        """The month's decisions, and those before while they are too few for a verdict, as a round takes them."""
+        least, taken = self.lent.settings.monitoring.minimum_rows, [self.window(month)]
+        for earlier in range(month - 1, MADE - 1, -1):
+            if sum(map(len, taken)) >= least:
+                break
+            taken.append(self.window(earlier))
+        return together(taken)
 
     def any_psi(self, month: int) -> str:
         """PSI > 0.1 on any column, whatever the sample."""
