@@ -95,6 +95,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[tup
         _end_service(folder)
         server.kill()
         server.wait(timeout=30)
+        server.stdout.close()
 
 
 def _environment(folder: Path) -> dict[str, str]:
