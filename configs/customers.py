@@ -111,6 +111,9 @@ class ReviewRules(Frozen):
                     raise ValueError(f"{name} needs exposure_feature: what customers have drawn already")
         return self
 
+    def __hash__(self) -> int:  # the mapping has none of its own
+        return hash((*sorted(self.cycle_months.items()), self.triggers, self.events))
+
     def reads(self) -> tuple[str, ...]:
         """The features that a review looks at beside those of the model, each once."""
         drawn = () if self.exposure_feature is None else (self.exposure_feature,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
@@ -107,7 +108,8 @@ def _client(scheduler: str, answer_seconds: float) -> Client:
     except ImportError:
         raise InputError("a scheduler was named, and Dask is not installed: pip install 'creditloop[dask]'") from None
     try:
-        asyncio.run(_answers(scheduler, answer_seconds))
+        with ThreadPoolExecutor(1) as apart:  # a notebook's own thread has a loop that runs already
+            apart.submit(asyncio.run, _answers(scheduler, answer_seconds)).result()
     except (OSError, ValueError) as error:  # no answer, or no address
         why = str(error) or f"silent for {answer_seconds} s"
         raise InputError(f"{scheduler}: no Dask scheduler answers there: {why}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import gc
 import itertools
@@ -71,6 +72,16 @@ def test_a_cluster_gives_the_bytes_of_one_machine(
     assert sorted(places) == list(range(len(found)))
     tables = load(open_source([place]), product).tables
     assert found.tobytes() == matrix.build(program, tables, *questions).tobytes()
+
+
+def test_a_notebook_whose_loop_runs_already_may_ask_a_cluster(
+    scheduler: str, place: str, questions, program_of, shipped
+) -> None:
+    async def cell() -> int:
+        program, product = program_of("trade_credit"), shipped("trade_credit")
+        return sum(len(rows) for rows, _ in distribute.matrices(scheduler, program, [place], product, *questions))
+
+    assert asyncio.run(cell()) == len(questions[0])
 
 
 def test_what_a_worker_cannot_read_is_told_here(

@@ -122,9 +122,9 @@ def verdict_of(home: Path, bundle: Bundle, as_of: dt.date) -> Entry:
     return Entry("verdict-1", "verdict", NAME, bundle.version, utc_now(), canonical(body))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A real browser, without a window."""
+    """A real browser, without a window; while it is open this thread has a running loop, which others must not meet."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
