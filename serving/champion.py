@@ -94,9 +94,11 @@ def promote(
     reason: str,
     at: str,
     undoes: str | None = None,
+    weighed_at: int | None = None,
 ) -> Promotion:
-    """Make `bundle` the champion, provided `expected` still is what the pointer says. Raises Refusal if it moved
-    the version was retired or does not fit an overlay in force, InputError without a name or a reason.
+    """Make `bundle` the champion, provided `expected` still is what the pointer says, and nothing was recorded about it
+    since the ledger's sequence `weighed_at`. Raises Refusal if it moved, something was, the version was retired or does
+    not fit an overlay in force, InputError without a name or a reason.
 
     The record binds the digest of the manifest: a version whose bytes change later is not what was promoted.
     """
@@ -118,7 +120,8 @@ def promote(
     after = canonical([bundle.product, bundle.version, expected.record_id if expected else None])
     record_id = f"promotion-{hashlib.sha256(after).hexdigest()[:32]}"
     entry = Entry(record_id, KIND, bundle.product, bundle.version, at, canonical(body))
-    ledger.append([entry], expect=(KIND, bundle.product, expected.record_id if expected else None))
+    unsaid = None if weighed_at is None else (bundle.version, weighed_at)
+    ledger.append([entry], (KIND, bundle.product, expected.record_id if expected else None), unsaid)
     return Promotion(entry.id, bundle.version, bundle.digest, previous, by, reason, at, undoes)
 
 

@@ -117,15 +117,23 @@ class Ledger:
         """Let go of the database."""
         self._engine.dispose()
 
-    def append(self, entries: Sequence[Entry], expect: tuple[str, str, str | None] | None = None) -> list[Record]:
+    def append(
+        self,
+        entries: Sequence[Entry],
+        expect: tuple[str, str, str | None] | None = None,
+        unsaid: tuple[str, int] | None = None,
+    ) -> list[Record]:
         """Record `entries` in order, durably, all or none; one that repeats an idempotency key gives the first record.
 
         `expect` (kind, product, id) demands that the latest record of that kind and product is `id` (None: that
-        there is none), else Refusal: compare and swap. Raises LedgerError where the database cannot commit.
+        there is none), else Refusal: compare and swap. So does `unsaid` (subject, sequence) that nothing was recorded
+        about that subject since. Raises LedgerError where the database cannot commit.
         """
         with self._writing() as connection:
             if expect is not None:
                 _hold(connection, *expect)
+            if unsaid is not None:
+                _unsaid(connection, *unsaid)
             return self._append(connection, entries)
 
     def latest(self, kind: str, product: str) -> Record | None:
@@ -383,6 +391,13 @@ def _hold(connection: sa.Connection, kind: str, product: str, record_id: str | N
     found = connection.execute(of_kind.order_by(RECORDS.c.seq.desc()).limit(1)).scalar()
     if found != record_id:
         raise Refusal(f"the latest {kind} of {product} is {found}, not {record_id}: somebody was faster; look again")
+
+
+def _unsaid(connection: sa.Connection, subject: str, seq: int) -> None:
+    since = sa.select(RECORDS.c.kind).where(RECORDS.c.subject == subject, RECORDS.c.seq > seq)
+    said: list[str] = list(connection.execute(since.order_by(RECORDS.c.seq)).scalars())
+    if said:
+        raise Refusal(f"{', '.join(said)} was said about {subject} while this was weighed: look again")
 
 
 def _row(seq: int, entry: Entry, previous: str, digest: str) -> appending.Row:

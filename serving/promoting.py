@@ -24,13 +24,15 @@ def promote(
 ) -> Promotion:
     """Make `bundle` the champion by the word of `by`.
 
-    Raises Refusal that names what stands in the way: what `require` refuses, or a pointer that moved meanwhile.
+    Raises Refusal that names what stands in the way: what `require` refuses, a pointer that moved meanwhile, or
+    words about the version that landed meanwhile.
     """
     if not by.strip() or not reason.strip():
         raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
+    weighed_at, _ = ledger.head()
     expected = champion.current(ledger, product.name)
     waived = require(ledger, settings, bundle, product, by, at, despite_gate)
-    return champion.promote(ledger, bundle, expected, by, f"{reason}{waived}", at)
+    return champion.promote(ledger, bundle, expected, by, f"{reason}{waived}", at, weighed_at=weighed_at)
 
 
 def require(

@@ -178,6 +178,22 @@ def test_of_several_who_close_a_finding_one_is_on_record(ledger, version, produc
     assert (len(won), state.closed_by) == (1, won[0].closed_by)
 
 
+def test_a_rejection_that_lands_while_a_promotion_is_weighed_stops_it(
+    ledger, version, product, promote, monkeypatch
+) -> None:
+    weighed = promoting.require
+
+    def interrupted(*words: object) -> str:
+        said = weighed(*words)  # type: ignore[arg-type]
+        approve(ledger, version(), product, "Eve", "reject")
+        return said
+
+    monkeypatch.setattr(promoting, "require", interrupted)
+    with pytest.raises(Refusal, match=r"was said about .* while"):
+        promote(version(), approvals=0)
+    assert champion.current(ledger, product.name) is None
+
+
 def test_who_promotes_at_once_replaces_what_they_saw_or_is_refused(ledger, version, product, promote) -> None:
     versions = [version(digest=letter * 64) for letter in "abcdef"]
     won = race([lambda one=one: promote(one, approvals=0) for one in versions])
