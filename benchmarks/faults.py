@@ -3,7 +3,8 @@
 For each seed a model is made and watched for two years, month by month; after half a year a fault begins (streams.py).
 Three verdicts on the same rows: ours; Evidently's default (drift, if more than half of the columns drifted); PSI > 0.1
 on any column. Ours also sees the outcomes that are known by then; the others have no place for them. Evidently is asked
-every so many months: it takes most of the time. NannyML is not compared: it can not be installed beside this stack.
+every so many months: it takes most of the time. NannyML is not compared yet: it wants an
+environment of its own.
 
 An alarm is a verdict that calls for somebody (not `nothing`, not `wait`). Delay: months from the fault to the first
 right alarm. Money: what the decisions of these months earned less than decisions by true PDs at equal exposure, beyond

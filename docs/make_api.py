@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 
 from configs.settings import load_product
+from console.files import FILE
 from features.contracts import JUDGING
 from features.load import table_contract
 from features.records import rows_type
 from serving.openapi import openapi
+from serving.routes import ROUTES
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "api.md"
@@ -44,7 +46,7 @@ A field in **bold** must be there. What a request of another product may hold is
 
 def description() -> dict[str, Any]:
     """The description of a service that answers for the two simulated products."""
-    return openapi({name: _records(name) for name in PRODUCTS}, version("creditloop"))
+    return openapi({name: _records(name) for name in PRODUCTS}, version("creditloop"), (*ROUTES, FILE))
 
 
 def _records(name: str) -> type[msgspec.Struct]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -22,7 +22,7 @@ from serving.openapi import openapi
 from serving.problems import Header, refused, retry_after
 from serving.refusals import read_strictly, refusal_of
 from serving.request import Receive, Request, Scope
-from serving.routes import JSON, ROUTES, Found, Table
+from serving.routes import JSON, ROUTES, Found, Route, Table
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -48,9 +48,9 @@ class _Answer:
 class Routes:
     """ASGI middleware: what is ours is answered here, the rest (probes, the page of docs) goes on to BentoML."""
 
-    def __init__(self, app: Asgi, live: Callable[[], Live | None]) -> None:
-        self.app, self.live = app, live
-        self._table = Table(ROUTES)
+    def __init__(self, app: Asgi, live: Callable[[], Live | None], routes: Sequence[Route] = ROUTES) -> None:
+        self.app, self.live, self._routes = app, live, routes
+        self._table = Table(routes)
         self._admission: Admission | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +74,7 @@ class Routes:
                 raise refused(problems.NOT_READY, "the service is starting", retry_after(1))
             path, method = scope["path"], scope["method"]
             if path == "/docs.json":
-                return _described(live)
+                return _described(live, self._routes)
             if path == "/" and method == "GET":
                 return None  # BentoML's page that shows /docs.json
             headers = dict(scope["headers"])
@@ -114,9 +114,9 @@ class Routes:
         return _Answer(200, _encoder.encode(made), route=found.route.path)
 
 
-def _described(live: Live) -> _Answer:
+def _described(live: Live, routes: Sequence[Route]) -> _Answer:
     records = {name: scorer.records for name, scorer in live.scorers.items()}
-    return _Answer(200, _encoder.encode(openapi(records, version("creditloop"))))
+    return _Answer(200, _encoder.encode(openapi(records, version("creditloop"), routes)))
 
 
 def _caller(live: Live, headers: dict[bytes, bytes]) -> Caller:

@@ -22,10 +22,12 @@ from configs.settings import Settings, home_folder, load_settings
 from serving.http import Asgi, Routes, Send
 from serving.live import Live
 from serving.request import Receive, Scope
+from serving.routes import ROUTES, Route
 
 _PRODUCTS = "CREDITLOOP_PRODUCTS"
 OWN = "serving.service:Creditloop"
 _running: list[Live] = []  # the one Live of this process, between the service's start and its end
+_offered: list[Route] = []  # routes of other rooms
 _beside: dict[str, Asgi] = {}  # applications of other rooms, by the path they are mounted under
 _closing: list[Callable[[], None]] = []  # what they do at the end
 
@@ -33,6 +35,11 @@ _closing: list[Callable[[], None]] = []  # what they do at the end
 def running() -> Live | None:
     """What this process serves with; None before its start and after its end."""
     return _running[-1] if _running else None
+
+
+def offer(route: Route) -> None:
+    """Answer a route of another room as those of our own: same keys, problems and description. Before a start."""
+    _offered.append(route)
 
 
 def mount(path: str, application: Asgi, close: Callable[[], None]) -> None:
@@ -82,7 +89,7 @@ class _Behind(type(Creditloop)):  # type: ignore[misc]  # the decorator made it 
 
     def to_asgi(self, is_main: bool = True) -> Asgi:
         """BentoML's application, asked for what is not ours."""
-        routes = Routes(super().to_asgi(is_main), running)
+        routes = Routes(super().to_asgi(is_main), running, (*ROUTES, *_offered))
         return _Mounted(routes, dict(_beside)) if _beside else routes
 
 
