@@ -59,6 +59,7 @@ def training_record(facts: Facts) -> Artefact:
         fields,
         (
             table("Settings of the tuner", "bundle: training.json, run", ("setting", "value"), settings.items()),
+            listed("Every trial, pruned and failed ones too", "bundle: training.json", training.get("every_trial")),
             table("Parameters chosen", "bundle: training.json", ("parameter", "value"), chosen.items()),
             listed("Calibrations tried", "bundle: training.json", calibration.get("candidates")),
             table("Libraries of the run", "bundle: training.json, run", ("library", "version"), then.items()),

@@ -143,6 +143,7 @@ def _summary(
         "rounds": model.booster.num_trees(),
         "folds_log_loss": model.tuned.log_loss,
         "trials": len(model.tuned.trials),
+        "every_trial": list(model.tuned.trials),
         "started_from": model.tuned.started_from,
     }
 

@@ -74,6 +74,12 @@ def test_the_page_of_a_real_model_needs_no_network(trained: Any) -> None:
     assert re.findall(r"https?://|<script|<link", text) == []
 
 
+def test_the_version_holds_every_trial_the_pruned_ones_too(trained: Any) -> None:
+    told = trained.outcome.bundle.training
+    assert len(told["every_trial"]) == told["trials"] > 0
+    assert {"number", "state", "log_loss", "learning_rate"} <= set(told["every_trial"][0])
+
+
 def test_every_trial_is_told_as_it_ends(trained: Any) -> None:
     assert [told[:2] for told in trained.progress] == [(1, 2), (2, 2)]
 
