@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-import demo
 from benchmarks.common import keep
 from configs.settings import Settings, load_product, load_settings
+from demo.asking import requests_of
 from features import load
 from features.contracts import to_day
 from features.simulate import Portfolio, Scenario, simulate
@@ -50,7 +50,7 @@ def processor(run: Callable[[], Any]) -> tuple[float, Any]:
 def decisions(scorer: Scorer, portfolio: Portfolio, tables: dict[str, Any], count: int) -> tuple[float, list[Entry]]:
     """Processor seconds a decision (read, decided, written as an entry; no HTTP), and the entries."""
     customers = portfolio.customer_id[portfolio.standing(MONTH)[:count]]
-    asked = [msgspec.json.encode(one) for one in demo.requests_of(scorer.product, tables, customers, _day(portfolio))]
+    asked = [msgspec.json.encode(one) for one in requests_of(scorer.product, tables, customers, _day(portfolio))]
     decoder = msgspec.json.Decoder(DecideRequest)
 
     def one(body: bytes) -> Entry:

@@ -33,7 +33,7 @@ def _cells(rng: np.random.Generator, table: list[list[str]]) -> str:
     value = str(rng.choice(["", "inf", "-inf", "nan", "NULL", "1e400", "x", "-", "999999999", "1,5", "\x00", "0x1f"]))
     column, share = int(rng.integers(4)), rng.choice([0.003, 0.1, 1.0])
     for row in table[1:]:
-        if rng.random() < share:
+        if rng.random() < share and column < len(row):
             row[column] = value
     return f"{value!r} in a share {share} of {table[0][column]}"
 
@@ -45,7 +45,7 @@ def _cut_rows(rng: np.random.Generator, table: list[list[str]]) -> str:
 
 
 def _ragged(rng: np.random.Generator, table: list[list[str]]) -> str:
-    row = table[int(rng.integers(1, len(table)))]
+    row = table[int(rng.integers(len(table)))]
     row.append("more") if rng.random() < 0.5 else row.pop()
     return "a row of another length"
 
