@@ -113,7 +113,8 @@ def test_a_list_goes_on_where_the_page_before_ended(site: Any, as_person: Person
     page = as_person("rita")
     page.goto(f"{site.root}/decisions")
     first = page.locator("tbody th").all_inner_texts()
-    page.click("a[rel=next]")
+    with page.expect_navigation():
+        page.click("a[rel=next]")
     rest = page.locator("tbody th").all_inner_texts()
     assert (len(first), len(rest), set(first) & set(rest)) == (20, 10, set())
 
