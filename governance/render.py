@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
+
+from configs.templates import templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,7 @@ def indented(value: Any) -> str:
 
 
 def _templates() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = templates(Path(__file__).parent)
     found.filters |= {"cell": cell, "words": words, "md": in_markdown, "indented": indented, "file": file_of}
     return found
 

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import strategies as st
 
+from configs.errors import Refusal
 from configs.settings import Product, load_product
 from features.catalogue import Program, compile_program, product_features
 from features.check import check_frame
@@ -56,6 +58,30 @@ def trials() -> Callable[[int], int]:
     """How many trials, of so many: CREDITLOOP_CAMPAIGN is the share, 1 unless set, 0.01 for a look."""
     share = float(os.environ.get("CREDITLOOP_CAMPAIGN", "1"))
     return lambda full: max(1, round(full * share))
+
+
+@pytest.fixture(scope="session")
+def race() -> Callable[[list[Callable[[], object]]], list[Any]]:
+    """Does all of these at once; what those gave that were not refused."""
+
+    def raced(acts: list[Callable[[], object]]) -> list[Any]:
+        start, won = threading.Barrier(len(acts)), []
+
+        def act(do: Callable[[], object]) -> None:
+            start.wait()
+            try:
+                won.append(do())
+            except Refusal:
+                return
+
+        threads = [threading.Thread(target=act, args=(do,)) for do in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return won
+
+    return raced
 
 
 @pytest.fixture(scope="session")

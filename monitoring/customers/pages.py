@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
+from configs.templates import templates
 from configs.whole import whole
 from monitoring.customers import charts
 
@@ -29,13 +30,7 @@ FILTERS = {"number": _number, "percent": _percent, "words": _words}
 
 
 def _templates() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = templates(Path(__file__).parent)
     found.filters |= FILTERS
     found.globals |= {"lines": charts.lines, "bars": charts.bars, "spark": charts.spark}
     return found

@@ -11,7 +11,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from configs.errors import Refusal
 from serving import approval, authorship, champion
 from serving.ledger import Ledger
 from training.bundle import Bundle
@@ -83,7 +81,7 @@ def test_a_promotion_killed_anywhere_leaves_one_valid_champion(tmp_path: Path, t
 
 
 def test_of_racing_promoters_one_wins_each_round_and_no_author_approves(
-    tmp_path: Path, trials: Callable[[int], int]
+    tmp_path: Path, trials: Callable[[int], int], race: Callable[..., list[Any]]
 ) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     letters = "abcdefghij"
@@ -99,27 +97,9 @@ def test_of_racing_promoters_one_wins_each_round_and_no_author_approves(
             for letter in random.Random(number).sample(letters, RACERS - 1)
         ]
         acts.append(lambda: approval.record(ledger, version("a"), "policy", "approve", "Dan", "my own", AT))
-        assert _won(acts) == 1
+        assert len(race(acts)) == 1
     assert len(champion.history(ledger, NAME)) == rounds
     assert is_linear(ledger)
     assert approval.standing(ledger, version("a"), "policy") == []
     ledger.verify()
     ledger.close()
-
-
-def _won(acts: list[Callable[[], object]]) -> int:
-    start, won = threading.Barrier(len(acts)), []
-
-    def act(do: Callable[[], object]) -> None:
-        start.wait()
-        try:
-            won.append(do())
-        except Refusal:
-            return
-
-    threads = [threading.Thread(target=act, args=(do,)) for do in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return len(won)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -169,7 +168,7 @@ def test_the_author_does_not_close_what_others_found(ledger, version, product) -
         finding.close(ledger, product.name, "finding-x", "never mind", "Val", AT)
 
 
-def test_of_several_who_close_a_finding_one_is_on_record(ledger, version, product) -> None:
+def test_of_several_who_close_a_finding_one_is_on_record(ledger, version, product, race) -> None:
     open_one = found(ledger, version(), "high")
     won = race(
         [lambda by=by: finding.close(ledger, product.name, open_one.id, "done", by, AT) for by in ("A", "B", "C", "D")]
@@ -194,29 +193,10 @@ def test_a_rejection_that_lands_while_a_promotion_is_weighed_stops_it(
     assert champion.current(ledger, product.name) is None
 
 
-def test_who_promotes_at_once_replaces_what_they_saw_or_is_refused(ledger, version, product, promote) -> None:
+def test_who_promotes_at_once_replaces_what_they_saw_or_is_refused(ledger, version, product, promote, race) -> None:
     versions = [version(digest=letter * 64) for letter in "abcdef"]
     won = race([lambda one=one: promote(one, approvals=0) for one in versions])
     history = champion.history(ledger, product.name)
     assert 1 <= len(won) == len(history)
     assert [one.previous for one in history] == [None, *(one.version for one in history[:-1])]
     assert champion.current(ledger, product.name) == history[-1]
-
-
-def race(acts: list[Callable[[], object]]) -> list:
-    """What those gave that were not refused; all begin at once."""
-    start, won = threading.Barrier(len(acts)), []
-
-    def act(do: Callable[[], object]) -> None:
-        start.wait()
-        try:
-            won.append(do())
-        except Refusal:
-            return
-
-    threads = [threading.Thread(target=act, args=(do,)) for do in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return won
