@@ -25,7 +25,7 @@ from monitoring.outcomes.power import Promise, power_of
 from monitoring.retraining import preview, worth
 from monitoring.retraining.worth import Worth
 from monitoring.verdict import Evidence, Verdict, judge
-from training import dataset, gate
+from training import dataset, gate, window
 from training.dataset import Dataset, Split
 from training.model import Model, make
 from training.monotone import certify
@@ -91,7 +91,8 @@ class Lender:
         """The model of what had matured by a month."""
         if month not in self.models:
             training = self.settings.training
-            split = dataset.split(dataset.assemble(self.product, self.tables, self.day(month)), training)
+            data = dataset.assemble(self.product, self.tables, self.day(month))
+            split = dataset.split(window.choose(data, training).of(data), training)
             model = make(split, training, "sqlite:///:memory:", f"made-{month}", lambda *_: None)
             test = validate(model.default_probability(split.test.matrix), split.test.defaulted, self.scale)
             self.models[month] = Made(model, split, test)

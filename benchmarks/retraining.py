@@ -4,7 +4,8 @@ Each month the book is decided by the model in force under the fixed policy, and
 of model costs `--cost`: 10,000, as shipped, for a lender of 30,000 customers is 1,300 for the 4,000 simulated. In one
 world of each seed the concept changes after a third of the months, in the other nothing does but the economy.
 
-- pays: the monitor's verdict calls for it, the challenger passes the gate and is worth more than it costs beyond doubt;
+- pays: the monitor's verdict is to retrain, the challenger passes the gate and is worth more than it costs beyond doubt
+  (a verdict to move the level or the line makes no new trees: at equal exposure worth nothing, it waits for a person);
 - always: at every look;
 - drift: where the PSI of any feature against the champion's reference passes 0.1, whatever the sample;
 - never.
@@ -34,7 +35,6 @@ from benchmarks.resumed import add_seeds, runs
 from configs.settings import load_product, load_settings
 from features import load
 from features.simulate import Scenario, simulate
-from monitoring.retraining.grounds import CALLS_FOR_RETRAINING
 from training.psi import counts, edges_of, psi
 
 FIRST, TOLD, PRODUCT = 22, 3, "consumer_platform"  # the first decision; months between outcomes that teach
@@ -98,7 +98,7 @@ def if_it_pays(lent: Lender, look: Look) -> tuple[bool, str]:
     """As `creditloop monitor run`, `retrain` and promotion within limits do it."""
     verdict, refit = lent.verdict(look.champion, look.since, look.month)
     told = verdict.remedy if refit is None else f"{verdict.remedy}, refit {refit.value:.0f} ({refit.low:.0f})"
-    if verdict.remedy not in CALLS_FOR_RETRAINING:
+    if verdict.remedy != "retrain":
         return False, told
     answer, found = lent.challenger(look.champion, look.month)
     value = "not known" if found is None else f"{found.value:.0f} ({found.low:.0f})"

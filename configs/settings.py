@@ -90,6 +90,7 @@ class Training(Frozen):
     stability_weight: Annotated[float, Field(ge=0)]
     test_share: Annotated[float, Field(gt=0, lt=0.9)]
     out_of_time_share: Annotated[float, Field(gt=0, lt=0.9)]
+    windows: Annotated[tuple[Count, ...], Field(strict=False)]
     minimum_defaults: Count
 
     def shares_study(self) -> bool:

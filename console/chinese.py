@@ -414,7 +414,7 @@ SENTENCES = {
         "平移截距：排序与形状不变，违约概率水平已变。"
     ),
     "Recalibrate: the ranking holds, the PDs do not.": "重新校准：排序不变，违约概率已变。",
-    "Retrain: the model no longer ranks as it did.": "重新训练：模型排序能力下降。",
+    "Retrain: a new model would do what this one no longer does.": "重新训练：现有模型已力不从心，新模型可以胜任。",
     "Wait: there is not enough to judge by yet.": "等待：尚不足以判断。",
     "nothing": "无需处理",
     "wait": "等待",

@@ -50,7 +50,7 @@ def training_record(facts: Facts) -> Artefact:
         *recorded("environment", container_digest=None, wall_time_seconds=None),
     )
     chosen = training.get("params", {})
-    calibration = training.get("calibration") or {}
+    calibration, looked_back = training.get("calibration") or {}, training.get("training_window") or {}
     return Artefact(
         3,
         "training_record",
@@ -59,6 +59,7 @@ def training_record(facts: Facts) -> Artefact:
         fields,
         (
             table("Settings of the tuner", "bundle: training.json, run", ("setting", "value"), settings.items()),
+            listed("How far back it learnt: every way tried", "bundle: training.json", looked_back.get("tried")),
             listed("Every trial, pruned and failed ones too", "bundle: training.json", training.get("every_trial")),
             table("Parameters chosen", "bundle: training.json", ("parameter", "value"), chosen.items()),
             listed("Calibrations tried", "bundle: training.json", calibration.get("candidates")),

@@ -24,7 +24,7 @@ TOLD: dict[str, str] = {
     "fix_data": "Fix the data; a model trained on them now would learn the fault.",
     "shift_intercept": "Shift the intercept: ranking and shape hold, the level of PD does not.",
     "recalibrate": "Recalibrate: the ranking holds, the PDs do not.",
-    "retrain": "Retrain: the model no longer ranks as it did.",
+    "retrain": "Retrain: a new model would do what this one no longer does.",
 }
 
 
@@ -81,7 +81,8 @@ class Verdict:
 def judge(evidence: Evidence, settings: Monitoring) -> Verdict:
     """Data before models, outcomes before distributions, the cheapest remedy that suffices.
 
-    Drift without worse outcomes never retrains. Where ranking is lost and `worth` is known, only if it pays.
+    Drift without worse outcomes never retrains. Where `worth` is known, only if it pays: then a lost level is reason
+    enough to look, for a new model gains what moving the level alone does not.
     """
     if evidence.rows < settings.minimum_rows:
         return Verdict("wait", (f"{evidence.rows} decisions; {settings.minimum_rows} are needed for a verdict",))
@@ -96,10 +97,11 @@ def judge(evidence: Evidence, settings: Monitoring) -> Verdict:
     remedy, level = _level_off(evidence.level, budget, settings)
     decayed = _auc_fell(performance, budget, settings)
     worth = _worth(evidence.worth)
-    if decayed and (evidence.worth is None or evidence.worth.pays):
+    pays = evidence.worth is not None and evidence.worth.pays
+    if (decayed and evidence.worth is None) or (pays and (decayed or remedy != "nothing")):
         return Verdict("retrain", (*decayed, *level, *worth, *moved))
     if remedy != "nothing":
-        return Verdict(remedy, (*level, *decayed, *(worth if decayed else ()), *moved))
+        return Verdict(remedy, (*level, *decayed, *worth, *moved))
     if decayed:
         return Verdict("nothing", (*worth, *decayed, *moved))
     return _held(evidence, performance, moved)

@@ -131,15 +131,14 @@ def split(data: Dataset, settings: Training) -> Split:
     champion was never taught by a row that judges its challenger. With dates, the test takes the latest of them.
     Raises DataError where a part has fewer defaults than a model can be judged by.
     """
-    draw = customer_draw(data.kin(), settings.seed)
     dates = np.unique(data.as_of)
     by_time = len(dates) >= 4
-    is_test = draw < settings.test_share
+    tests = is_test(data, settings)
     early = np.ones(len(data), bool)
     if by_time:
         late_dates = max(1, round(len(dates) * settings.out_of_time_share))
         early = data.as_of < dates[-late_dates]
-    parts = {"train": ~is_test & early, "test": is_test & ~early if by_time else is_test}
+    parts = {"train": ~tests & early, "test": tests & ~early if by_time else tests}
     for name, rows in parts.items():
         bad = int(data.defaulted[rows].sum())
         needed = settings.minimum_defaults if name == "train" else max(5, settings.minimum_defaults // 3)
@@ -150,6 +149,11 @@ def split(data: Dataset, settings: Training) -> Split:
             )
     taken = {name: data.take(np.flatnonzero(rows)) for name, rows in parts.items()}
     return Split(**taken, by_time=by_time)
+
+
+def is_test(data: Dataset, settings: Training) -> np.ndarray:
+    """Whether the customer (or group) of each row stands on the test side, (rows,)."""
+    return customer_draw(data.kin(), settings.seed) < settings.test_share
 
 
 def customer_draw(customer_id: np.ndarray, seed: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from configs.settings import Product, Settings
 from configs.whole import whole
 from features.contracts import Columns, iso
 from training import bundle as bundles
-from training import dataset, depot, explain, gate, report, sections, tune
+from training import dataset, depot, explain, gate, report, sections, tune, window
 from training.bundle import Bundle
 from training.dataset import Dataset, Split
 from training.judgement import Judgement, gains, judge
@@ -56,13 +56,17 @@ def train(
     """
     stage("build features and labels")
     data = dataset.assemble(product, tables, now)
-    split = dataset.split(data, settings.training)
+    stage("look how far back outcomes still teach")
+    back = window.choose(data, settings.training)
+    split = dataset.split(back.of(data), settings.training)
     stage(f"tune on {len(split.train):,} rows, {len(data.program.features)} features")
     family = f"{product.name} {split.train.program.digest}"
     name = study_name(split, settings.training)
     long_run = product.calibration.long_run_default_rate
     model = make(split, settings.training, settings.stores.studies, name, progress, long_run, family)
-    return published(product, tables, data, split, model, _reference(split, model), champion, settings, now, stage)
+    known = {"training_window": back.to_json()}
+    reference = _reference(split, model)
+    return published(product, tables, data, split, model, reference, champion, settings, now, stage, known)
 
 
 def published(
@@ -76,23 +80,23 @@ def published(
     settings: Settings,
     now: int,
     stage: Callable[[str], None],
-    certainty: Mapping[str, Any] | None = None,
+    known: Mapping[str, Any],
 ) -> Outcome:
     """Judge a made model on the test rows, let the gate answer, write the version and register it as a challenger.
 
-    `certainty` are the sections about PD intervals and reasons where they are known already (the trees are not new);
-    without, they are measured.
+    `known` are sections of training.json that are known already; how sure PDs and reasons are is measured where it does
+    not say (the trees are new).
     """
     from training import registry  # MLflow takes seconds to import: only who registers pays
 
     stage(f"validate on {len(split.test):,} rows")
     scale = make_scale(product.scaling, product.grades)
     judged = judge(product, tables, data, split, model, reference, scale, champion, settings, now, stage)
-    if certainty is None:
+    if "pd_interval" not in known:
         stage("measure how sure its PDs and reasons are")
-        certainty = explain.certainty(split, model, scale, settings)
+        known = {**known, **explain.certainty(split, model, scale, settings)}
     run = describe_run(product, settings, dataset.digest(tables), iso(now))
-    summary = {**_summary(split, model, run), **judged.evidence, **certainty}
+    summary = {**_summary(split, model, run), **judged.evidence, **known}
     stage("write the bundle, log to MLflow")
     signer = signing_key(settings.signing)
     parts = _parts(product, split, model, scale, reference, judged, summary)

@@ -30,6 +30,7 @@ _ORDER = (
     "certificate",
     "leakage",
     "outcomes",
+    "training_window",
     "calibration",
     "seed_stability",
     "fairness",

@@ -58,6 +58,7 @@ def sections(bundle: Bundle) -> dict[str, Section]:
         "certificate": lambda: _certificate(evidence["monotone"]),
         "leakage": lambda: _leakage(evidence["leakage"]),
         "outcomes": lambda: _outcomes(evidence["outcomes"]),
+        "training_window": lambda: _window(evidence["training_window"]),
         "calibration": lambda: _calibration(evidence["calibration"]),
         "seed_stability": lambda: _seed_stability(evidence["seed_stability"]),
         "fairness": lambda: _fairness(evidence["fairness"]),
@@ -105,6 +106,18 @@ def _outcomes(clock: Mapping[str, Any]) -> Section:
     told += f"; the product's definition overrules the lender's flag in {clock['redefined']:,}"
     table = _table("By month asked", ("month", *_STATES), clock["vintages"])
     return Section("Outcomes by the label clock", told, "grey", False, (table,))
+
+
+def _window(found: Mapping[str, Any]) -> Section:
+    rows = [
+        {**one, "months back": one["months"] or "all", "taken": "yes" if one["since"] == found["since"] else ""}
+        for one in found["tried"]
+    ]
+    columns = ("months back", "since", "taken", "rows", "defaults", "log_loss", "worse_by", "standard_error")
+    told = f"Outcomes asked about since {found['since']}"
+    told += ": the longest look back that foretells the newest as well as the best" if rows else ": all there are"
+    table = _table("Ways to look back, by the log-loss of the newest outcomes out of fold", columns, rows)
+    return Section("How far back it learnt", told, "grey", False, (table,) if rows else ())
 
 
 def _calibration(found: Mapping[str, Any]) -> Section:

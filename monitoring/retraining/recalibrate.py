@@ -32,6 +32,8 @@ LINES: dict[str, Callable[[np.ndarray, np.ndarray], Calibration]] = {
 }
 """By remedy the line of `defaulted` (rows,) on the champion's log-odds (rows,): of slope 1, or of its own slope."""
 
+_OF_THE_TREES = ("reasons", "seed_stability", "training_window")
+
 
 def recalibrate(
     remedy: str,
@@ -66,8 +68,8 @@ def recalibrate(
     before = current.reference()
     moved = expit(line.log_odds(logit(before["_default_probability"].to_numpy())))
     reference = before.assign(_default_probability=moved)
-    certainty = _certainty(current, pds, train, settings)
-    return pipeline.published(product, tables, data, split, model, reference, current, settings, now, stage, certainty)
+    known = _known(current, pds, train, settings)
+    return pipeline.published(product, tables, data, split, model, reference, current, settings, now, stage, known)
 
 
 def _since(current: Bundle, tables: Mapping[str, Columns], labels: Labels, now: int) -> Dataset:
@@ -106,11 +108,11 @@ def _log_odds(current: Bundle, values: np.ndarray) -> np.ndarray:
     return current.calibration.log_odds(current.raw_score(values))
 
 
-def _certainty(current: Bundle, pds: np.ndarray, train: Dataset, settings: Settings) -> dict[str, Any]:
-    """What rests on the trees is the champion's: reasons, other seeds. How sure the PDs are is measured anew."""
+def _known(current: Bundle, pds: np.ndarray, train: Dataset, settings: Settings) -> dict[str, Any]:
+    """What rests on the trees is the champion's. How sure the PDs are is measured anew."""
     band = interval.measure(logit(pds), train.defaulted, train.customer_id, settings.explanation.pd_confidence)
     return {
         "pd_interval": None if band is None else band.to_json(),
-        **{name: current.training[name] for name in ("reasons", "seed_stability") if name in current.training},
+        **{name: current.training[name] for name in _OF_THE_TREES if name in current.training},
         "recalibrated_from": current.version,
     }

@@ -196,6 +196,13 @@ def test_where_retraining_does_not_pay_the_cheaper_remedy_is_taken(verdict) -> N
     assert found.remedy == "shift_intercept"
 
 
+@pytest.mark.parametrize(("low", "remedy"), [(10_001.0, "retrain"), (10_000.0, "shift_intercept")])
+def test_a_lost_level_retrains_where_a_new_model_pays_beyond_doubt(verdict, low: float, remedy: str) -> None:
+    found = verdict(performance=performed(), level=levelled(ratio=1.6), worth=Gain(50_000.0, low))
+    assert found.remedy == remedy
+    assert any("that the change costs" in line for line in found.evidence)
+
+
 def test_a_gain_alone_never_retrains(verdict) -> None:
     assert verdict(performance=performed(), worth=Gain(1e6, 9e5)).remedy == "nothing"
 

@@ -85,7 +85,15 @@ def test_every_trial_is_told_as_it_ends(trained: Any) -> None:
 
 
 def test_the_stages_are_told_before_they_begin(trained: Any) -> None:
-    assert [stage.split()[0] for stage in trained.stages] == ["build", "tune", "validate", "prove", "measure", "write"]
+    assert [stage.split()[0] for stage in trained.stages] == [
+        "build",
+        "look",
+        "tune",
+        "validate",
+        "prove",
+        "measure",
+        "write",
+    ]
 
 
 def test_the_same_inputs_give_the_same_model_text(trained: Any, again: Any) -> None:
