@@ -1,6 +1,6 @@
 """The part of a product file about customers it has: reviews of grade and limit, early warning, collections.
 
-A product that says nothing of it is written as before there was any (`excluded where default` in settings.Product), so
+A product that says nothing of it is written as before there was any (`excluded where default` in product.Product), so
 the digest of an older policy stays as it was.
 """
 

@@ -1,4 +1,4 @@
-"""The settings that run the loop: early outcomes, what a change is worth, retraining, schedule and notices."""
+"""The settings that run the loop: when the monitor speaks up, what a change is worth, retraining, schedule, notices."""
 
 from __future__ import annotations
 
@@ -12,6 +12,35 @@ from configs.frozen import Band, Count, Frozen, NotNegative, Positive, Share
 
 Named = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0)]
+
+
+class Monitoring(Frozen):
+    """When the monitor speaks up."""
+
+    psi_bins: Annotated[int, Field(ge=2, le=100)]
+    psi_watch: Positive
+    psi_act: Positive
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    missing_jump: Share
+    outside_share: Share
+    freshness_days: Count
+    row_count_ratio: Band
+    fine_bins: Annotated[int, Field(ge=10, le=500)]
+    runs_a_year: Count
+    false_alarms_a_year: Positive
+    power: Annotated[float, Field(gt=0.5, lt=1)]
+    money_rows: Count
+    money_draws: Annotated[int, Field(ge=100)]
+    money_share: Share
+    seed: Annotated[int, Field(ge=0)]
+    minimum_rows: Count
+    minimum_defaults: Count
+    vintage_coverage: Share
+    auc_drop: Share
+    calibration_slope: Band
+    calibration_ratio: Band
+    evidently_rows: Count
+    evidently_columns: Count
 
 
 class Signal(Frozen):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from configs import settings
 from configs.errors import ConfigError, DataError, InputError, Refusal, listed, nearest
+from configs.product import Jurisdiction
 from configs.settings import Band, ColumnSpec, Product, load_product, load_settings, parse, read_toml
 
 SHIPPED = ("bank_lending", "consumer_platform", "trade_credit", "uci_default")
@@ -430,7 +431,7 @@ def test_a_share_that_is_none_is_refused(tmp_path: Path, share: str) -> None:
     assert "data.quarantine_share" in refused_home(tmp_path, f"[data]\nquarantine_share = {share}\n")
 
 
-PLACES = get_args(settings.Jurisdiction)
+PLACES = get_args(Jurisdiction)
 
 
 def test_every_jurisdiction_protects_something_and_none_is_unknown() -> None:
