@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: help install demo test check lock
+.PHONY: help install demo test check audit sbom lock
 help:            ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -20,6 +20,14 @@ test: install    ## the test suite
 
 check: install   ## style and types
 	$(VENV)/bin/ruff check . && $(VENV)/bin/mypy
+
+audit:           ## known vulnerabilities of what is locked; a package nobody answers about is a failure
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+sbom: install    ## creditloop.cdx.json: the installed packages, licences, hashes, who asks for whom
+	$(VENV)/bin/creditloop governance software --out creditloop.cdx.json
 
 lock:            ## resolve again (needs uv on the path)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -1,4 +1,4 @@
-"""The subcommands of governance: write, verify, check, incident, change, retire, reviews, review."""
+"""The subcommands of governance: write, verify, check, software, incident, change, retire, reviews, review."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def add_governance(commands: Any) -> None:
     _of_a_version(group, "check", _check, "what a person has still to supply for the papers; exit code 1 if anything")
     verified = add_command(group, "verify", _verify, "whether papers are as they were signed")
     verified.add_argument("folder", type=Path, metavar="FOLDER", help="that `governance write` named")
+    software = add_command(group, "software", _software, "a bill of the installed software: versions, licences, hashes")
+    software.add_argument("--out", type=Path, required=True, metavar="FILE", help="where, as CycloneDX 1.5 in JSON")
     for kind, told in (
         ("incident", "tell of something that went wrong with a version, on record"),
         ("change", "tell of a change around a version, on record"),
@@ -110,6 +112,25 @@ def _verify(arguments: Arguments) -> int:
     told = papers.read(arguments.folder, trusted_keys(settings.signing))
     values = {key: told[key] for key in ("product", "version", "digest", "written_at")}
     show(arguments, values, f"{told['version']}: the papers are as they were signed on {told['written_at']}")
+    return 0
+
+
+def _software(arguments: Arguments) -> int:
+    import msgspec
+
+    from configs.whole import whole
+    from governance.software import LOCK, bill_of_software
+
+    bill = bill_of_software(LOCK, {"type": "application", "name": "creditloop"})
+    with whole(arguments.out) as unfinished:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(bill), indent=1))
+    odd = {
+        told: [f"{one['name']} {one['version']}" for one in bill["components"] if key not in one]
+        for told, key in (("not_as_locked", "hashes"), ("without_licence", "licenses"))
+    }
+    lines = [f"{told.replace('_', ' '):<16} {', '.join(names) or 'none'}" for told, names in odd.items()]
+    count = len(bill["components"])
+    show(arguments, {"out": arguments.out, "components": count, **odd}, "\n".join([f"{count} components", *lines]))
     return 0
 
 

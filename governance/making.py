@@ -1,21 +1,10 @@
-"""How a version was made: the training record, and the bill of the software it was made with."""
+"""How a version was made: the training record."""
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections.abc import Mapping
-from importlib.metadata import distributions
-from pathlib import Path
-from typing import Any
-
 from governance.artefact import Artefact, listed, recorded, table
 from governance.facts import Facts
-from governance.use import licence_of
-
-_LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\]+)((?:[^\n]*\\\n\s*--hash=sha256:[0-9a-f]{64})+)", re.MULTILINE)
-_HASH = re.compile(r"sha256:([0-9a-f]{64})")
-LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
+from governance.software import LOCK, bill_of_software
 
 
 def training_record(facts: Facts) -> Artefact:
@@ -23,7 +12,7 @@ def training_record(facts: Facts) -> Artefact:
     training = facts.bundle.training
     run = training.get("run", {})
     settings = run.get("settings", {}).get("training", {})
-    bill = sbom(LOCK, facts.bundle.digest)
+    bill = bill_of_software(LOCK, {"type": "machine-learning-model", "name": facts.bundle.digest})
     then = run.get("libraries", {})
     now = {one["name"]: one["version"] for one in bill["components"]}
     moved = [(name, was, now.get(name)) for name, was in then.items() if now.get(name) != was]
@@ -68,42 +57,3 @@ def training_record(facts: Facts) -> Artefact:
         ),
         {"sbom": bill},
     )
-
-
-def sbom(lock: Path, of: str) -> dict[str, Any]:
-    """A bill of the installed software in the form of CycloneDX 1.5: name, version, licence, hashes of the lock file.
-
-    Where there is no lock file, or another version is installed than it names, a component has no hashes.
-    """
-    hashes = locked(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    found = {_normal(one.metadata["Name"]): one for one in distributions() if one.metadata["Name"]}
-    return {
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.5",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, of)}",
-        "version": 1,
-        "metadata": {"component": {"type": "machine-learning-model", "name": of}},
-        "components": [_component(name, found[name].version, hashes) for name in sorted(found)],
-    }
-
-
-def _component(name: str, version: str, hashes: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": "library", "name": name, "version": version, "purl": f"pkg:pypi/{name}@{version}"}
-    if licence := licence_of(name):
-        made["licenses"] = [{"license": {"name": licence}}]
-    if known := hashes.get((name, version)):
-        made["hashes"] = [{"alg": "SHA-256", "content": one} for one in known]
-    return made
-
-
-def locked(text: str) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The hashes of each distribution and version that a lock file names.
-
-    >>> locked("A_b==1.0 \\\\\\n    --hash=sha256:" + "0" * 64)[("a-b", "1.0")] == ("0" * 64,)
-    True
-    """
-    return {(_normal(name), version): tuple(_HASH.findall(hashes)) for name, version, hashes in _LOCKED.findall(text)}
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

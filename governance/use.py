@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import distribution
-from typing import Any
 
 from governance.artefact import Artefact, interval, listed, recorded, stated, table
 from governance.facts import Facts
+from governance.software import licence_of
 
 _VENDORS = ("lightgbm", "optuna", "mlflow", "bentoml", "evidently", "numba", "scikit-learn", "scipy", "pandas", "numpy")
 
@@ -51,22 +50,8 @@ def _names(facts: Facts) -> str:
 
 
 def _parts() -> list[tuple[str, str, str | None]]:
-    return [(name, distribution(name).version, licence_of(name)) for name in _VENDORS]
-
-
-def licence_of(name: str) -> str | None:
-    """What a distribution says of its licence, in one line; None where it says nothing.
-
-    Many put the whole text there: then the first line names it, or its classifiers do.
-    """
-    told: Any = distribution(name).metadata
-    if expression := told.get("License-Expression"):
-        return str(expression)
-    classified = [one.rsplit(" :: ", 1)[-1] for one in told.get_all("Classifier", []) if one.startswith("License ::")]
-    if classified:
-        return "; ".join(classified)
-    lines = [line.strip() for line in (told.get("License") or "").splitlines() if line.strip()]
-    return re.sub(r"\s+", " ", lines[0])[:80] if lines else None
+    licences = {name: licence_of(name) for name in _VENDORS}
+    return [(name, distribution(name).version, said.word if said else None) for name, said in licences.items()]
 
 
 def instructions_for_use(facts: Facts) -> Artefact:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import pytest
 
 from configs.governance import SUPPLIED_BY, Stated
 from governance.annex import PARTS
 from governance.artefact import Artefact, listed, recorded, stated, table
-from governance.making import LOCK, locked, sbom
 from governance.papers import missing
 from governance.render import Page, html, markdown
 
@@ -67,21 +64,6 @@ def test_a_table_of_records_shows_first_what_each_is_about_and_leaves_nested_one
     found = [{"told": "b", "bins": [{"x": 1}], "name": "a", "auc": {"value": 0.7, "low": 0.6, "high": 0.8}}]
     made = listed("c", "s", found)
     assert (made.columns, made.rows) == (("name", "auc", "told"), (("a", "0.7000 (0.6000 to 0.8000)", "b"),))
-
-
-def test_the_bill_of_software_is_of_what_is_installed_with_the_hashes_of_the_lock() -> None:
-    bill = sbom(LOCK, "a" * 64)
-    found = {one["name"]: one for one in bill["components"]}
-    assert (bill["bomFormat"], found["lightgbm"]["version"]) == ("CycloneDX", version("lightgbm"))
-    assert [one["content"] for one in found["lightgbm"]["hashes"]] == [
-        *locked(LOCK.read_text(encoding="utf-8"))["lightgbm", version("lightgbm")]
-    ]
-    assert all(one.get("licenses", [{"license": {"name": "x"}}])[0]["license"]["name"] for one in found.values())
-    assert bill == sbom(LOCK, "a" * 64)
-
-
-def test_a_version_the_lock_does_not_name_has_no_hashes(tmp_path) -> None:
-    assert not any("hashes" in one for one in sbom(tmp_path / "no.lock", "a")["components"])
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part[0])
