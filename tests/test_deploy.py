@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from importlib.metadata import packages_distributions
@@ -163,12 +164,15 @@ def test_the_example_of_settings_loads(tmp_path: Path) -> None:
 
 def test_the_image_copies_every_room_and_ends_as_nobody() -> None:
     copied = re.findall(r"^COPY ([a-z]+) \1$", CONTAINERFILE, re.MULTILINE)
-    assert copied == list(ROOMS)
+    assert copied == [*ROOMS, "demo"]
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert {package.partition(".")[0] for package in packages} == set(copied)
     assert CONTAINERFILE.rindex("USER 10001") > CONTAINERFILE.rindex("RUN ")
     assert "--require-hashes -r runtime.lock" in CONTAINERFILE
     kept = {line.lstrip("!") for line in (ROOT / ".containerignore").read_text().splitlines() if line.startswith("!")}
     wanted = re.findall(r"^COPY (?!--from)(.*) \S+$", CONTAINERFILE, re.MULTILINE)
     assert {word for line in wanted for word in line.split()} == kept
+    assert [word for word in sorted(kept) if not (ROOT / word).exists()] == []
 
 
 def locked(text: str) -> dict[str, str]:
