@@ -1,16 +1,16 @@
 """How long each page of the console takes on a ledger of so many decisions, and how it finds what it shows.
 
-    python -m benchmarks.console HOME --decisions 1000000
-
-HOME is a home that has served (creditloop demo makes one: var/demo). It is copied; decisions of it are recorded again
-about new customers until there are so many. Times are those of the server, with its sessions, queries and templates,
-without a network.
+A home that has served is copied, that of a demo unless another is named; its decisions are recorded again about new
+customers until there are so many. Times are those of the server, with its sessions, queries and templates, without a
+network. SQLite is asked for the plan of every query.
+Run: python -m benchmarks.console [HOME] [--decisions 1000000]
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import re
 import shutil
 import sys
@@ -28,7 +28,8 @@ import numpy as np
 import sqlalchemy as sa
 from tqdm import tqdm
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
+from benchmarks.loop import demo
 from configs.settings import load_settings, product_names
 from console.application import Console
 from serving import access, champion
@@ -41,14 +42,19 @@ _TEMPLATES = 200
 
 def main() -> None:
     """Make the ledger, time the pages, print a table and write benchmarks/results/console.json."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("home", type=Path, help="a home that has served")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", type=Path, nargs="?", help="one that has served (none: a demo is run)")
     parser.add_argument("--decisions", type=int, default=50_000)
     parser.add_argument("--times", type=int, default=10, help="each page is asked for (%(default)s)")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.home.parent) as folder:
+    run = begun(dt.datetime.now(dt.UTC), (), f"median and 95 % quantile of {arguments.times} requests; the first apart")
+    with tempfile.TemporaryDirectory(dir=arguments.home and arguments.home.parent) as folder:
         home = Path(folder) / "home"
-        shutil.copytree(arguments.home, home, ignore=shutil.ignore_patterns("bentoml", "mlflow*", "console.*"))
+        shutil.copytree(
+            arguments.home or _served(Path(folder)),
+            home,
+            ignore=shutil.ignore_patterns("bentoml", "mlflow*", "console.*"),
+        )
         settings = load_settings(home)
         ledger = open_ledger(settings)
         product = next(name for name in product_names(home) if champion.current(ledger, name))
@@ -62,7 +68,14 @@ def main() -> None:
         size = Path(settings.stores.ledger.removeprefix("sqlite:///")).stat().st_size
         live.close()
     _tell(found)
-    print(keep("console", {"records": found.pop("records"), "ledger_bytes": size, "pages": found, "plans": plans}))
+    told = {"records": found.pop("records"), "ledger_bytes": size, "pages": found, "plans": plans}
+    print(keep("console", told, run))
+
+
+def _served(folder: Path) -> Path:
+    """The home of a demo that was run below `folder`."""
+    demo(folder, 2000, "consumer_platform", 2026)
+    return folder / "demo"
 
 
 def _grow(ledger: Ledger, product: str, wanted: int) -> None:

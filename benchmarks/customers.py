@@ -5,34 +5,26 @@ is the house itself: `review_part` moves grades, limits and terms, the indicator
 freezes sales), the queue of `overdue` says whom to call. `fixed_2_months` grants two months of purchases on 30 days
 when a customer is first seen, for good; `fixed_4_months` four. `grade_only` follows each month's PD through masterscale
 and policy: no hysteresis, steps, triggers, warnings or trade rules. `without_...` is the system less one of its parts.
-What the world is made of: `customers_world`.
+What the world is made of: `customers_world`. Differences are paired by seed.
 
-Run: python -m benchmarks.customers [--seeds 20] [--first 0] [--workers 2]. Seeds in the result are not run anew.
+Run: python -m benchmarks.customers [--seeds 20] [--first 0] [--jobs 2]. Seeds in the result are not run anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-from scipy.stats import t as student
-
-from benchmarks.common import RESULTS, keep
 from benchmarks.customers_seed import MONTHS, POLICIES, QUEUES, one
 from benchmarks.customers_world import Economics
+from benchmarks.resumed import Found, add_seeds, interval, runs
 
-NAME = "customers"
 
-
-def summary(seeds: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def summary(runs: Found) -> dict[str, Any]:
     """Means over seeds with their 95 % intervals (Student's t), differences paired by seed."""
-    runs = list(seeds.values())
     measures = ("sales_kept", "bad_debt", "funding", "profit")
     levels = {
         policy: {name: interval([run["policies"][policy][name] for run in runs]) for name in measures}
@@ -69,15 +61,6 @@ def summary(seeds: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def interval(values: Sequence[float]) -> dict[str, float | None]:
-    """Mean, and the bounds of its 95 % interval; None where there is too little."""
-    if len(values) < 2:
-        return {"mean": values[0] if values else None, "low": None, "high": None}
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    half = float(student.ppf(0.975, len(values) - 1)) * error
-    return {"mean": mean, "low": mean - half, "high": mean + half}
-
-
 def told(found: Mapping[str, Any]) -> str:
     """The summary in lines."""
 
@@ -99,29 +82,20 @@ def told(found: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Run what is missing of the seeds wanted, in spawned processes; the result is kept after each."""
+    """Run what is missing of the seeds wanted; the result is kept after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=20, help="how many (%(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="the first seed (%(default)s)")
+    add_seeds(parser, 20, 0)
     parser.add_argument("--customers", type=int, default=1000, help="of each seed (%(default)s)")
-    parser.add_argument("--name", default=NAME, help="of the result: one for each world (%(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
     for name, value in asdict(Economics()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value, help="(%(default)s)")
     arguments = parser.parse_args()
-    how = Economics(**{name: getattr(arguments, name) for name in asdict(Economics())})
-    asked = {"customers": arguments.customers, "months": MONTHS, **asdict(how)}
-    path = RESULTS / f"{arguments.name}.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    seeds: dict[str, Any] = kept.get("runs", {}) if kept.get("asked") == asked else {}
-    wanted = [seed for seed in range(arguments.first, arguments.first + arguments.seeds) if str(seed) not in seeds]
-    with ProcessPoolExecutor(arguments.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {seed: pool.submit(one, seed, arguments.customers, how) for seed in wanted}
-        for seed, run in waiting.items():
-            seeds[str(seed)] = run.result()
-            keep(arguments.name, {"asked": asked, "summary": summary(seeds), "runs": seeds})
-    print(told(summary(seeds)))
-    print(path)
+    if arguments.one is not None:
+        how = Economics(**{name: getattr(arguments, name) for name in asdict(Economics())})
+        print(json.dumps(one(arguments.one, arguments.customers, how)))
+        return
+    for found in runs("benchmarks.customers", arguments.into or "customers", arguments, summary):
+        if found:
+            print(told(summary(found)), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ so it moves grades and gives reasons. Run: python -m benchmarks.customers_book [
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import resource
 import subprocess
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from configs.customers import CustomerRules, Indicator, ReviewRules
 from configs.settings import Product, load_product, load_settings
 from features import load
@@ -101,6 +102,7 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(*map(Path, arguments.one))))
         return
+    run = begun(dt.datetime.now(dt.UTC), (3, 11), "one run of each size")
     results = []
     with tempfile.TemporaryDirectory(prefix="creditloop-customers-") as folder:
         home = Path(folder)
@@ -112,7 +114,7 @@ def main() -> None:
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             results.append(json.loads(done.stdout))
             print(results[-1], flush=True)
-    print(keep("customers_book", {"results": results}))
+    print(keep("customers_book", {"results": results}, run))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Run: python -m benchmarks.drift [--rows 20000 100000 1000000 10000000] [--rounds
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import resource
@@ -18,10 +19,11 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 
 COLUMNS, REFERENCE, CHUNK, MOVED = 60, 20_000, 100_000, 3
 EVIDENTLY_ROWS = 100_000
@@ -112,20 +114,22 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"seconds": seconds, "moved": moved, "peak_mb": peak}))
         return
+    run = begun(dt.datetime.now(dt.UTC), (0, 1), "lowest and highest of the rounds; ratios in one round")
     table = []
     for rows in arguments.rows:
         engines = list(ENGINES) if rows <= EVIDENTLY_ROWS else ["creditloop"]
-        runs = {name: [] for name in engines}
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in engines}
         for _ in range(arguments.rounds):
             for name in engines:
                 runs[name].append(measured(name, rows))
-        row = {"rows": rows, "engines": {name: _median(found) for name, found in runs.items()}}
+        row: dict[str, Any] = {"rows": rows, "engines": {name: _median(found) for name, found in runs.items()}}
         if len(engines) == 2:
-            row["ratio"] = row["engines"]["evidently"]["seconds"] / row["engines"]["creditloop"]["seconds"]
+            pairs = zip(runs["evidently"], runs["creditloop"], strict=True)
+            row["ratios"] = [theirs["seconds"] / ours["seconds"] for theirs, ours in pairs]
         table.append(row)
         print(json.dumps(row))
     if not arguments.dry:
-        keep("drift", {"columns": COLUMNS, "reference_rows": REFERENCE, "really_moved": MOVED, "table": table})
+        keep("drift", {"columns": COLUMNS, "reference_rows": REFERENCE, "really_moved": MOVED, "table": table}, run)
 
 
 def _median(found: list[dict[str, float]]) -> dict[str, float]:

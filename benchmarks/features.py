@@ -8,6 +8,7 @@ Run: python -m benchmarks.features [--rows 1000000 10000000] [--rounds 3] [--das
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import functools
 import itertools
 import json
@@ -25,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 
 AS_OF = "2024-12-31"
 MONTHS = 24
@@ -234,7 +235,20 @@ def interleaved(runs: dict[str, Callable[[], Any]], calls: dict[str, int], round
                 run()
                 times.append(time.perf_counter() - started)
             medians[name].append(float(np.median(times)) * 1e6)
-    return {name: {"median": float(np.median(m)), "low": min(m), "high": max(m)} for name, m in medians.items()}
+    return {
+        name: {
+            "median": float(np.median(m)),
+            "low": min(m),
+            "high": max(m),
+            "times_ours": ratios(m, medians["creditloop"]),
+        }
+        for name, m in medians.items()
+    }
+
+
+def ratios(theirs: list[float], ours: list[float]) -> list[float]:
+    """How many times as long as ours in the same round."""
+    return [one / mine for one, mine in zip(theirs, ours, strict=True)]
 
 
 def book(path: Path, engines: tuple[str, ...], rounds: int) -> dict[str, Any]:
@@ -247,11 +261,13 @@ def book(path: Path, engines: tuple[str, ...], rounds: int) -> dict[str, Any]:
             found[engine].append(json.loads(done.stdout.splitlines()[-1]))
     sums = {runs[0]["checksum"] for runs in found.values()}
     assert max(sums) - min(sums) <= 1e-9 * abs(max(sums)), "the engines do not agree"
+    seconds = {engine: [run["seconds"] for run in runs] for engine, runs in found.items()}
     return {
         engine: {
-            "seconds": float(np.median([run["seconds"] for run in runs])),
-            "low": min(run["seconds"] for run in runs),
-            "high": max(run["seconds"] for run in runs),
+            "seconds": float(np.median(seconds[engine])),
+            "low": min(seconds[engine]),
+            "high": max(seconds[engine]),
+            "times_ours": ratios(seconds[engine], seconds["creditloop"]),
             "peak_gb": float(np.median([run["peak_gb"] for run in runs])),
         }
         for engine, runs in found.items()
@@ -284,6 +300,7 @@ def main() -> None:
     if arguments.worker:
         work(arguments.worker, arguments.file)
         return
+    run = begun(dt.datetime.now(dt.UTC), (11,), "lowest and highest of the rounds; ratios of engines in one round")
     single = one_customer(max(5, arguments.rounds))
     for name, value in single.items():
         times = value["median"] / single["creditloop"]["median"]
@@ -310,7 +327,7 @@ def main() -> None:
                 dask[workers].append(by_dask(path, int(workers)))
         print({workers: f"{np.median(seconds):.2f} s" for workers, seconds in dask.items()})
     found = {"one_customer_us": single, "books": books, "dask_seconds": dask, "rounds": arguments.rounds}
-    print(keep("features", found))
+    print(keep("features", found, run))
 
 
 if __name__ == "__main__":

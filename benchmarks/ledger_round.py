@@ -8,6 +8,7 @@ fresh process. Run: python -m benchmarks.ledger_round [--decisions 200000] [--mo
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import resource
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from configs.settings import load_product
 from features.catalogue import compile_program, product_features
 from monitoring.drift import decisions
@@ -100,6 +101,7 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(one(arguments.one[0], Path(arguments.one[1]))))
         return
+    run = begun(dt.datetime.now(dt.UTC), (1,), "one run")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         size = fill(Ledger(f"sqlite:///{home}/ledger.db"), model(home), arguments.decisions, arguments.months)
@@ -110,7 +112,7 @@ def main() -> None:
             found[reader] = json.loads(told.splitlines()[-1])
             print(reader, found[reader], flush=True)
     if not arguments.dry:
-        keep("ledger_round", found)
+        keep("ledger_round", found, run)
 
 
 if __name__ == "__main__":

@@ -22,16 +22,15 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
-from benchmarks.common import keep
 from benchmarks.lender import Lender
-from benchmarks.resumed import add_seeds, runs
+from benchmarks.resumed import add_seeds, interval, runs, said
 from configs.settings import load_product, load_settings
 from features import load
 from features.simulate import Scenario, simulate
@@ -150,10 +149,10 @@ def table(found: list[dict[str, Any]], cost: float) -> list[dict[str, Any]]:
                     "world": world,
                     "strategy": name,
                     "changes": round(float(np.mean(changes)), 1),
-                    "profit": _told(granted),
-                    "more than never": _told(granted - sums["never"][0]),
-                    "equal exposure": _told(equal),
-                    "more than never, equal": _told(equal - sums["never"][1]),
+                    "profit": interval(granted),
+                    "more than never": interval(granted - sums["never"][0]),
+                    "equal exposure": interval(equal),
+                    "more than never, equal": interval(equal - sums["never"][1]),
                 }
             )
     return rows
@@ -170,13 +169,6 @@ def _sums(lives: list[dict[str, Any]], base: list[np.ndarray], cost: float) -> t
     return granted, equal, changes
 
 
-def _told(values: np.ndarray) -> str:
-    if len(values) < 2:
-        return f"{values.mean():,.0f}"
-    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{values.mean():,.0f} ({values.mean() - half:,.0f} to {values.mean() + half:,.0f})"
-
-
 def main() -> None:
     """Measure, print after each seed, and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,15 +181,10 @@ def main() -> None:
     if arguments.one is not None:
         print(json.dumps(one(arguments)))
         return
-    name = arguments.into or "retraining"
-    found: list[dict[str, Any]] = []
-    for found in runs("benchmarks.retraining", name, arguments):
+    summed = partial(table, cost=arguments.cost)
+    for found in runs("benchmarks.retraining", arguments.into or "retraining", arguments, summed):
         if found:
-            print(
-                f"{len(found)} seeds\n{pd.DataFrame(table(found, arguments.cost)).to_string(index=False)}", flush=True
-            )
-    asked = {key: getattr(arguments, key) for key in ("customers", "months", "every", "cost")}
-    keep(name, {"arguments": asked, "table": table(found, arguments.cost), "runs": found})
+            print(f"{len(found)} seeds\n{pd.DataFrame(map(said, summed(found))).to_string(index=False)}", flush=True)
 
 
 if __name__ == "__main__":

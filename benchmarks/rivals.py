@@ -11,6 +11,7 @@ Run: python -m benchmarks.rivals [german polish_1 polish_5 taiwan] --data FOLDER
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import tempfile
@@ -27,7 +28,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 from tqdm import tqdm
 
-from benchmarks.common import RESULTS, keep
+from benchmarks.common import begun, keep, kept_as
 from benchmarks.judging import table, told
 from benchmarks.portfolios import PORTFOLIOS, Portfolio
 from configs.settings import Training, load_settings
@@ -42,6 +43,7 @@ except ImportError as error:
 
 FOLD_SEED = 7
 OURS = "creditloop"
+_SPREAD = "95 % intervals: DeLong for AUC, 2,000 bootstrap draws of rows for log-loss and Brier; differences paired"
 _LEAST_SECONDS = 30.0
 _PATIENCE = 50  # rounds a rival goes on without gain: some learn more slowly than our trials do
 _PACKAGES = ("lightgbm", "xgboost", "catboost", "flaml", "optuna", "scikit-learn")
@@ -159,17 +161,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         changed = {"training": {"trials": arguments.trials, "folds": arguments.inner, "threads": arguments.threads}}
         settings = load_settings(Path(scratch), changed).training
-        kept = arguments.kept or Path(scratch)
-        kept.mkdir(parents=True, exist_ok=True)
+        place = arguments.kept or Path(scratch)
+        place.mkdir(parents=True, exist_ok=True)
         for name in arguments.portfolios or PORTFOLIOS:
-            result = compete(PORTFOLIOS[name](arguments.data), settings, arguments.outer, kept)
+            run = begun(dt.datetime.now(dt.UTC), (settings.seed, FOLD_SEED), _SPREAD)
+            result = compete(PORTFOLIOS[name](arguments.data), settings, arguments.outer, place)
             print(told(name, result))
-            print(keep("rivals", {"portfolios": {**_measured(), name: result}}))
-
-
-def _measured() -> dict[str, Any]:
-    place = RESULTS / "rivals.json"
-    return json.loads(place.read_text())["portfolios"] if place.exists() else {}
+            measured = kept_as("rivals").get("portfolios", {})
+            print(keep("rivals", {"portfolios": {**measured, name: result | {"run": run.told()}}}, run))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ the whole portfolio. Run: python -m benchmarks.sizes [--customers 8000] [--sampl
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from scipy.special import expit, logit
 from scipy.stats import binom, norm, rankdata
 from tqdm import trange
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from features.simulate import Scenario, simulate
 from training.backtests import jeffreys_interval, jeffreys_p
 from training.validate import auc_interval
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=8_000)
     parser.add_argument("--samples", type=int, default=500)
     arguments = parser.parse_args()
+    run = begun(dt.datetime.now(dt.UTC), (9_100, 1, 2), f"sizes exact; coverage of {arguments.samples} samples")
     sizes = [
         {"pd": pd, "rows": rows, **{f"rho_{rho:g}": jeffreys_size(pd, rows, rho) for rho in (0.0, 0.04, 0.12)}}
         for pd in (0.005, 0.02, 0.1)
@@ -93,7 +95,8 @@ def main() -> None:
     score = expit(logit(true_pd) + np.random.default_rng(1).normal(0, 1, len(true_pd)))
     covered = coverage(true_pd, score, arguments.samples, 2, trange)
     print("  ".join(f"{name} {value:.3f}" for name, value in covered.items()))
-    print(keep("sizes", {"jeffreys_nominal": NOMINAL, "sizes": sizes, "sample": _SAMPLE, "coverage_of_95": covered}))
+    values = {"jeffreys_nominal": NOMINAL, "sizes": sizes, "sample": _SAMPLE, "coverage_of_95": covered}
+    print(keep("sizes", values | {"samples": arguments.samples}, run))
 
 
 if __name__ == "__main__":

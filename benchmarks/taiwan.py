@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from tqdm import tqdm
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from configs.settings import load_product, load_settings
 from features import uci_default
 from features.contracts import to_day
@@ -41,6 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings(Path(home), {"training": {"trials": arguments.trials}})
+        run = begun(dt.datetime.now(dt.UTC), (settings.training.seed, FOLD_SEED), "95 % intervals (DeLong)")
         product = load_product("uci_default", Path(home))
         tables = load(open_source([str(arguments.data)], product.reader), product).tables
         data = dataset.assemble(product, tables, to_day(dt.date(2006, 1, 1)))
@@ -55,7 +56,9 @@ def main() -> None:
             ours[judge] = model.default_probability(split.test.matrix)
             default = lgb.LGBMClassifier(verbosity=-1).fit(raw[learn], data.defaulted[learn])
             theirs[judge] = np.asarray(default.booster_.predict(raw[judge]))
-        report(data, ours, theirs, make_scale(product.scaling, product.grades), arguments.trials, started)
+        values = report(data, ours, theirs, make_scale(product.scaling, product.grades))
+        kept = {"trials": arguments.trials, "seconds": time.monotonic() - started}
+        print(keep("taiwan", values | kept, run))
 
 
 def raw_columns(folder: Path, data: Dataset) -> np.ndarray:
@@ -64,8 +67,8 @@ def raw_columns(folder: Path, data: Dataset) -> np.ndarray:
     return raw.loc[data.customer_id.astype(int)].to_numpy(float)
 
 
-def report(data: Dataset, ours: np.ndarray, theirs: np.ndarray, scale: Any, trials: int, started: float) -> None:
-    """Print the table and keep the numbers."""
+def report(data: Dataset, ours: np.ndarray, theirs: np.ndarray, scale: Any) -> dict[str, Any]:
+    """Print the table; the numbers."""
     bad = data.defaulted.astype(bool)
     rows = {}
     for name, predicted in (("creditloop", ours), ("LightGBM defaults, raw columns", theirs)):
@@ -83,14 +86,11 @@ def report(data: Dataset, ours: np.ndarray, theirs: np.ndarray, scale: Any, tria
     gained = auc_difference(ours, theirs, bad)
     print(f"AUC difference {gained.value:+.4f} ({gained.low:+.4f} to {gained.high:+.4f})")
     assert abs(roc_auc_score(bad, ours) - rows["creditloop"]["auc"]) < 1e-12
-    values = {
+    return {
         "rows": rows,
         "difference": {"value": gained.value, "low": gained.low, "high": gained.high},
-        "trials": trials,
         "features": len(data.program.features),
-        "seconds": time.monotonic() - started,
     }
-    print(keep("taiwan", values))
 
 
 if __name__ == "__main__":

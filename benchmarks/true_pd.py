@@ -6,13 +6,14 @@ Run: python -m benchmarks.true_pd [--product consumer_platform] [--customers 200
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from configs.settings import load_product, load_settings
 from features import load, matrix
 from features.contracts import to_day
@@ -31,9 +32,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    book = pd.concat(
-        [one_seed(arguments.product, arguments.customers, arguments.trials, 9_000 + k) for k in range(arguments.seeds)]
-    )
+    seeds = range(9_000, 9_000 + arguments.seeds)
+    run = begun(dt.datetime.now(dt.UTC), seeds, "all portfolios together")
+    book = pd.concat([one_seed(arguments.product, arguments.customers, arguments.trials, seed) for seed in seeds])
     book["error"] = (book["default_probability"] - book["true_pd"]).abs()
     table = book.groupby("grade").agg(
         rows=("error", "size"),
@@ -51,7 +52,7 @@ def main() -> None:
         "mean_pd_for_everyone": base,
         "arguments": vars(arguments),
     }
-    print(keep(f"true_pd_{arguments.product}", values))
+    print(keep(f"true_pd_{arguments.product}", values, run))
 
 
 def one_seed(name: str, customers: int, trials: int, seed: int) -> pd.DataFrame:

@@ -32,7 +32,7 @@ from optuna.trial import TrialState
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import PredefinedSplit, cross_val_score
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from configs.settings import Training, load_product, load_settings
 from features.contracts import to_day
 from features.load import load
@@ -92,6 +92,7 @@ def main() -> None:
     clock: Clock = time.process_time if arguments.threads == 1 else time.monotonic
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings(Path(home), {"training": {"threads": arguments.threads}}).training
+        run = begun(dt.datetime.now(dt.UTC), (settings.seed,), "one run; rounds of trials alternate")
         rows = credit_cards(arguments.data, settings, Path(home))
         ours = our_runner(rows, settings, home, clock)
         ours.trial(settings.seed)
@@ -105,7 +106,8 @@ def main() -> None:
                 print(f"trial {done + 1:>3}  {runner.name:<36} {runner.seconds:7.1f} s", flush=True)
             done += 1
         learn_slowly(ours, rows, settings)
-        report(rows, settings, runners, done, vars(arguments))
+        values = report(rows, settings, runners, done)
+        print(keep("tuning", values | {"threads": arguments.threads}, run))
 
 
 def credit_cards(folder: Path, settings: Training, home: Path) -> Rows:
@@ -179,8 +181,8 @@ def out_of_fold(rows: Rows, folds: Folds, point: Point) -> dict[str, float]:
     }
 
 
-def report(rows: Rows, settings: Training, runners: list[Runner], trials: int, arguments: dict[str, Any]) -> None:
-    """Seconds for all trials, and until the log-loss that both of a pair reach; printed and kept."""
+def report(rows: Rows, settings: Training, runners: list[Runner], trials: int) -> dict[str, Any]:
+    """Seconds for all trials, and until the log-loss that both of a pair reach; printed."""
     folds = Folds(rows, settings)
     curves = {
         runner.name: [{"seconds": point.seconds, "trials": point.trials, **out_of_fold(rows, folds, point)}
@@ -204,7 +206,7 @@ def report(rows: Rows, settings: Training, runners: list[Runner], trials: int, a
         }
     for name, run in values["runs"].items():
         print(f"{name:<32} " + "  ".join(f"{key} {value:.5g}" for key, value in run.items()))
-    print(keep("tuning", {**values, "arguments": {name: str(value) for name, value in arguments.items()}}))
+    return values
 
 
 def _reached(curve: list[dict[str, float]], goal: float) -> float:
