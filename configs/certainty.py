@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from configs.frozen import Count, Frozen, Share
+from configs.frozen import Count, Frozen, NotNegative, Share
 
 Refits = Annotated[int, Field(ge=0, le=20)]
 
@@ -15,6 +15,7 @@ class Explanation(Frozen):
     """How sure a version is of its PDs and reasons, measured when it is trained."""
 
     pd_confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    economy_spread: NotNegative
     refits: Refits
     noise_gate: Annotated[float, Field(ge=0)]
     together: Annotated[float, Field(gt=0, le=1)]

@@ -14,7 +14,6 @@ import lightgbm as lgb
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from scipy.special import logit
 
 from configs.settings import Explanation, Settings
 from features.declaration import Feature
@@ -27,7 +26,7 @@ from training.scaling import Scale
 def certainty(split: Split, model: Model, scale: Scale, settings: Settings) -> dict[str, Any]:
     """Sections of training.json: `reasons`, `seed_stability`, and `pd_interval` where the rows can tell it."""
     train, test, wanted = split.train, split.test, settings.explanation
-    band = interval.measure(logit(model.out_of_fold), train.defaulted, train.customer_id, wanted.pd_confidence)
+    band = interval.measure(train, model.out_of_fold, wanted)
     drawn = refits.on_other_customers(train, model, settings.training, wanted.refits)
     seeded = refits.under_other_seeds(train, model, settings.training, settings.seed_stability.seeds)
     features = train.program.features

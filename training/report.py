@@ -32,6 +32,7 @@ _ORDER = (
     "outcomes",
     "training_window",
     "calibration",
+    "pd_interval",
     "seed_stability",
     "fairness",
     "alternatives",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scipy.special import logit
+
 from training import seeds
 from training.bundle import Bundle
+from training.interval import uncertainty_from_json
 from training.lights import Light
 from training.report import Section, Table, scorecard_section
 from training.validate import Interval
@@ -46,6 +49,7 @@ _SPREAD = {
     "points_deviation": "of points",
     "auc_deviation": "of AUC",
 }
+_PDS = (0.01, 0.02, 0.05, 0.10, 0.20)
 _METHOD = ("method", "assumes", "default rate of all", "AUC")
 _LIGHTS: dict[str, Light] = {"green": "green", "amber": "amber", "red": "red"}
 
@@ -60,13 +64,14 @@ def sections(bundle: Bundle) -> dict[str, Section]:
         "outcomes": lambda: _outcomes(evidence["outcomes"]),
         "training_window": lambda: _window(evidence["training_window"]),
         "calibration": lambda: _calibration(evidence["calibration"]),
+        "pd_interval": lambda: _pd_interval(evidence["pd_interval"]),
         "seed_stability": lambda: _seed_stability(evidence["seed_stability"]),
         "fairness": lambda: _fairness(evidence["fairness"]),
         "alternatives": lambda: _alternatives(evidence["alternatives"]),
         "reject_inference": lambda: _rejects(evidence["reject_inference"]),
     }
     held = {"certificate": "monotone"}
-    return {name: make() for name, make in told.items() if held.get(name, name) in evidence}
+    return {name: make() for name, make in told.items() if evidence.get(held.get(name, name)) is not None}
 
 
 def _scorecard(validation: Mapping[str, Any], found: Mapping[str, Any]) -> Section:
@@ -128,6 +133,23 @@ def _calibration(found: Mapping[str, Any]) -> Section:
         told += f"; moved to the long-run default rate {found['long_run_default_rate']:g}"
     table = _table("Candidates", ("kind", "chosen", "log_loss", "worse_by", "standard_error"), rows)
     return Section("Calibration", told, "grey", False, (table,) if rows else ())
+
+
+def _pd_interval(found: Mapping[str, Any]) -> Section:
+    band = uncertainty_from_json(found)
+    assert band is not None
+    told = (
+        f"At {band.confidence:.0%}, from {band.rows:,} rows of {band.customers:,} customers; vintages differed "
+        f"by {band.economy_found:.3f} in log-odds beyond chance, the answers count with "
+        f"{band.economy_spread:.3f}"
+    )
+    rows = []
+    for pd in _PDS:
+        sampling, whole = band.of_sampling().around(float(logit(pd))), band.around(float(logit(pd)))
+        rows.append((f"{pd:.0%}", sampling.low, sampling.high, whole.low, whole.high))
+    columns = ("PD", "sampling alone, from", "to", "with the economy, from", "to")
+    table = Table("Default rate of customers who score alike", columns, tuple(rows))
+    return Section("Intervals of PDs", told, "grey", False, (table,))
 
 
 def _seed_stability(found: Mapping[str, Any]) -> Section:

@@ -36,7 +36,7 @@ def taiwan(found: dict[str, Any]) -> list[str | Picture]:
         for name, row in found["rows"].items()
     ]
     rows.append(["difference, paired (DeLong)", interval(found["difference"], _SIGNED)])
-    told = f"{found['features']} features of ours, {found['trials']} trials, {found["seconds"] / 60:.1f} min in all."
+    told = f"{found['features']} features of ours, {found['trials']} trials, {found['seconds'] / 60:.1f} min in all."
     return [told, table(head, rows)]
 
 

@@ -110,7 +110,7 @@ def _log_odds(current: Bundle, values: np.ndarray) -> np.ndarray:
 
 def _known(current: Bundle, pds: np.ndarray, train: Dataset, settings: Settings) -> dict[str, Any]:
     """What rests on the trees is the champion's. How sure the PDs are is measured anew."""
-    band = interval.measure(logit(pds), train.defaulted, train.customer_id, settings.explanation.pd_confidence)
+    band = interval.measure(train, pds, settings.explanation)
     return {
         "pd_interval": None if band is None else band.to_json(),
         **{name: current.training[name] for name in _OF_THE_TREES if name in current.training},

@@ -13,7 +13,7 @@ from features.declaration import Constant, Feature
 from training.explain import grouped, reasons
 from training.refits import contributions
 
-SETTINGS = Explanation(pd_confidence=0.9, refits=2, noise_gate=1.0, together=0.7, rows=500)
+SETTINGS = Explanation(pd_confidence=0.9, economy_spread=0.25, refits=2, noise_gate=1.0, together=0.7, rows=500)
 
 
 def feature(name: str, reason: str, group: Any = "behavioral") -> Feature:

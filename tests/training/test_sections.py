@@ -15,6 +15,7 @@ def test_every_part_of_the_evidence_has_its_section(trained: Any) -> None:
         "leakage",
         "outcomes",
         "calibration",
+        "pd_interval",
         "seed_stability",
     ]
 
@@ -33,6 +34,18 @@ def test_every_cell_of_a_table_has_a_column(trained: Any) -> None:
 
 def with_evidence(bundle: Any, **changes: Any) -> Any:
     return dataclasses.replace(bundle, training={**bundle.training, **changes})
+
+
+def test_the_page_tells_intervals_with_the_economy_and_without(trained: Any) -> None:
+    told = sections(trained.outcome.bundle)["pd_interval"]
+    spread = trained.outcome.bundle.training["pd_interval"]["economy_spread"]
+    assert f"the answers count with {spread:.3f}" in told.told
+    for _, low, high, lower, higher in told.tables[0].rows:
+        assert lower < low < high < higher
+
+
+def test_a_version_whose_rows_told_no_interval_has_no_such_section(trained: Any) -> None:
+    assert "pd_interval" not in sections(with_evidence(trained.outcome.bundle, pd_interval=None))
 
 
 def test_a_direction_that_is_not_proved_is_told_on_the_first_page(trained: Any) -> None:
