@@ -8,11 +8,13 @@ the others have no place for them. Evidently is asked every so many months: it t
 
 An alarm is a verdict that calls for somebody (not `nothing`, not `wait`). Delay: months from the fault to the first
 right alarm. Money: what the decisions of these months earned less than decisions by true PDs at equal exposure, beyond
-what they would have lost without the fault. Each seed runs in a process of its own and is kept at once, with the
-seconds of the processor that each verdict took.
+what they would have lost without the fault. The economy of the simulation turns in every stream, so an alarm that calls
+for a new level where nothing was planted may be true: of the false alarms, all counted in `false_a_year`,
+`level_true_a_year` are those at which the true PDs of the decisions with known outcomes lay beyond what the settings
+allow. Each seed runs in a process of its own and is kept at once, with the seconds of the processor of each verdict.
 Run: python -m benchmarks.faults [--seeds 8] [--first 0] [--jobs 1] [--customers 6000] [--evidently 6]
      [--nannyml PYTHON], the interpreter of an environment made by
-     python3.11 -m venv FOLDER && FOLDER/bin/pip install nannyml
+     python3.11 -m venv FOLDER && FOLDER/bin/pip install nannyml statsmodels
 """
 
 from __future__ import annotations
@@ -64,7 +66,11 @@ def one(arguments: argparse.Namespace) -> dict[str, Any]:
                     for name, told in said.items()
                 }
             lost = {} if stream.name in SOUND else {month: watched.lost(month) - base[month] for month in base}
-            found[stream.name] = {"said": said, "lost": {month: round(value, 1) for month, value in lost.items()}}
+            found[stream.name] = {
+                "said": said,
+                "lost": {month: round(value, 1) for month, value in lost.items()},
+                "level_off": [month for month in base if watched.level_off(month)],
+            }
         if nannyml is not None:
             nannyml.close()
         return {**found, "cpu": cost.told()}

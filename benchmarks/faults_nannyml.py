@@ -1,6 +1,6 @@
 """NannyML's default verdicts on a stream of months. Runs in an environment of NannyML's own: it pins other versions.
 
-`python benchmarks/faults_nannyml.py` reads one JSON object a line from standard input and answers each with one.
+`python -P benchmarks/faults_nannyml.py` reads one JSON object a line from standard input and answers each with one.
 First `{"reference": FILE, "rows": N}`: an .npz with `names`, `values` (rows, columns), `default_probability` and
 `defaulted`, oldest rows first; it is cut into chunks of about as many rows as a month will have. Then, for each month,
 `{"window": FILE}`: an .npz with `values` and `default_probability` of the month's decisions, which are one chunk, and

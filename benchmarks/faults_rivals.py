@@ -56,7 +56,11 @@ class NannyML:
         environment.pop("PYTHONPATH", None)
         self.asked = folder / "nannyml.npz"
         self.process = subprocess.Popen(
-            [python, str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            [python, "-P", str(_WORKER)],  # without -P our http.py beside it would be taken for Python's
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
         self.cpu = 0.0
         # Within a date the order is of customers and parts; a chunk is to be like a month, so it is drawn.

@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.streams import FAULT, MONTHS
 
 SILENT = ("nothing", "wait")
+LEVEL = ("shift_intercept", "recalibrate")
 OUTCOMES = ("shift_intercept", "recalibrate", "retrain")
 RIGHT = {
     "nothing": SILENT,
@@ -43,10 +44,20 @@ def _row(stream: str, name: str, right: tuple[str, ...], seeds: list[dict[str, A
     said = [{int(month): told for month, told in seed["said"][name].items()} for seed in seeds]
     after = [told for one in said for month, told in one.items() if month >= FAULT]
     if stream in SOUND:
-        alarms = [told not in SILENT for told in after]
-        a_year = 12 * float(np.mean(alarms))
+        a_year = 12 * float(np.mean([told not in right for told in after]))
         quiet = [all(told in right for month, told in one.items() if month >= FAULT) for one in said]
-        return {"right": float(np.mean(quiet)), "false_a_year": a_year, "told": dict(Counter(after))}
+        true = [
+            told in LEVEL and month in seed["level_off"]
+            for seed, one in zip(seeds, said, strict=True)
+            for month, told in one.items()
+            if month >= FAULT
+        ]
+        return {
+            "right": float(np.mean(quiet)),
+            "false_a_year": a_year,
+            "level_true_a_year": 12 * float(np.mean(true)),
+            "told": dict(Counter(after)),
+        }
     wanted = right if name == "ours" else ("drift",)
     hits = [next((month for month in sorted(one) if month >= FAULT and one[month] in wanted), None) for one in said]
     # A look in the month of the fault that says so is a delay of 0.

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.faults_rivals import NannyML, any_psi_says, evidently_says
 from benchmarks.lender import Book, Lender
-from benchmarks.streams import FAULT, MADE, Stream, labels_of, poisoned, together, window_of
+from benchmarks.streams import FAULT, MADE, WINDOW, Stream, labels_of, poisoned, together, window_of
 from monitoring import watch
 from monitoring.drift.reference import Reference
 from monitoring.drift.windows import Window
@@ -99,6 +99,19 @@ class Watched:
         told = self.stream.told(book, made, month)
         bad = np.where(told, poisoned(self.stream.name, book, self.seed, made), np.nan)
         return self.windows[made].default_probability, bad[book.turn]
+
+    def level_off(self, month: int) -> bool:
+        """Whether the true PDs of the decisions a year old and older lie further from ours than the settings allow.
+
+        The economy of the simulation turns in every stream, `nothing` too: who calls for a new level then is right.
+        """
+        old = range(MADE, month - WINDOW + 1)
+        true = sum(
+            float(self.books[made].true_pd[self.books[made].turn].sum()) for made in old if len(self.window(made))
+        )
+        told = sum(float(self.window(made).default_probability.sum()) for made in old)
+        low, high = self.lent.settings.monitoring.calibration_ratio
+        return bool(told) and not low <= true / told <= high
 
     def lost(self, month: int) -> float:
         """What the month's decisions earned less than those by true PDs at equal exposure, in currency."""
