@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: help install demo test check audit sbom lock
+.PHONY: help install demo test chaos check audit sbom lock
 help:            ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
@@ -17,6 +17,9 @@ demo: install    ## the whole loop on simulated portfolios
 
 test: install    ## the test suite
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile
+
+chaos: install   ## faults on purpose: make chaos ARGS="--list"
+	$(VENV)/bin/python -m tests.campaign $(ARGS)
 
 check: install   ## style and types
 	$(VENV)/bin/ruff check . && $(VENV)/bin/mypy

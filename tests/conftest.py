@@ -45,19 +45,13 @@ LAGS = (0, 0, 1, 30, 121)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the campaign out unless -m names it."""
+    """Leave the campaign out unless -m names it; a test that is to be tried every day says how often: daily=3."""
     if "campaign" in config.getoption("markexpr", ""):
         return
-    kept = [item for item in items if item.get_closest_marker("campaign") is None]
+    markers = [(item, item.get_closest_marker("campaign")) for item in items]
+    kept = [item for item, marker in markers if marker is None or "daily" in marker.kwargs]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
-
-
-@pytest.fixture(scope="session")
-def trials() -> Callable[[int], int]:
-    """How many trials, of so many: CREDITLOOP_CAMPAIGN is the share, 1 unless set, 0.01 for a look."""
-    share = float(os.environ.get("CREDITLOOP_CAMPAIGN", "1"))
-    return lambda full: max(1, round(full * share))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,4 @@
-"""Promotions killed at random moments, and raced: one valid champion always, one winner each time, no self-approval.
-
-pytest -m campaign tests/campaign/test_promotions.py: 200 kills, 10,000 rounds of four racers; CREDITLOOP_CAMPAIGN=0.02
-makes four and 200 of them.
-"""
+"""Promotions killed at random moments, and raced: one valid champion always, one winner each time, no self-approval."""
 
 from __future__ import annotations
 
@@ -20,6 +16,7 @@ import pytest
 
 from serving import approval, authorship, champion
 from serving.ledger import Ledger
+from tests.campaign.trials import Trials
 from training.bundle import Bundle
 
 NAME, AT, RACERS = "consumer_platform", "2026-01-05T09:00:00+00:00", 4
@@ -28,7 +25,7 @@ PROMOTES_FOR_EVER = """
 import sys
 from serving import champion
 from serving.ledger import Ledger
-from tests_promotions import version
+from tests.campaign.test_promotions import version
 ledger = Ledger(sys.argv[1])
 print("begun", flush=True)
 while True:
@@ -51,16 +48,14 @@ def is_linear(ledger: Ledger) -> bool:
     return [one.previous for one in made] == before[: len(made)]
 
 
-def test_a_promotion_killed_anywhere_leaves_one_valid_champion(tmp_path: Path, trials: Callable[[int], int]) -> None:
+def test_a_promotion_killed_anywhere_leaves_one_valid_champion(tmp_path: Path, trials: Trials) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
-    (tmp_path / "tests_promotions.py").write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
     script = PROMOTES_FOR_EVER.format(name=NAME, at=AT)
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path)])
-    rng, seen = random.Random(1), 0
-    for _ in range(trials(200)):
+    rng, seen = random.Random(trials.seed), 0
+    for _ in trials:
         running = subprocess.Popen(
             [sys.executable, "-c", script, url],
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
@@ -77,28 +72,29 @@ def test_a_promotion_killed_anywhere_leaves_one_valid_champion(tmp_path: Path, t
         assert now is None or now.version in (version("a").version, version("b").version)
         ledger.close()
         seen = max(seen, count)
+    trials.found(promotions_on_record=seen)
     assert seen > 0
 
 
+@pytest.mark.campaign(daily=20)
 def test_of_racing_promoters_one_wins_each_round_and_no_author_approves(
-    tmp_path: Path, trials: Callable[[int], int], race: Callable[..., list[Any]]
+    tmp_path: Path, trials: Trials, race: Callable[..., list[Any]]
 ) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     letters = "abcdefghij"
     for letter in letters:
         authorship.record(ledger, version(letter), "Dan", AT)
-    rounds = trials(10_000)
-    for number in range(rounds):
+    for number in trials:
         expected = champion.current(ledger, NAME)
         acts = [
             lambda letter=letter, expected=expected: champion.promote(
                 ledger, version(letter), expected, f"racer {letter}", "a race", AT
             )
-            for letter in random.Random(number).sample(letters, RACERS - 1)
+            for letter in random.Random(trials.seed + number).sample(letters, RACERS - 1)
         ]
         acts.append(lambda: approval.record(ledger, version("a"), "policy", "approve", "Dan", "my own", AT))
         assert len(race(acts)) == 1
-    assert len(champion.history(ledger, NAME)) == rounds
+    assert len(champion.history(ledger, NAME)) == trials.count
     assert is_linear(ledger)
     assert approval.standing(ledger, version("a"), "policy") == []
     ledger.verify()

@@ -1,7 +1,7 @@
 """kill -9 at random moments of training and registering: nothing half made is visible, and a rerun finishes.
 
-pytest -m campaign tests/campaign/test_killed.py: 200 kills; CREDITLOOP_CAMPAIGN=0.02 makes four of them. Kills come in
-chains of up to five: the rerun after a kill is killed too, and the last one must finish. Chains run one to a core.
+Kills come in chains of up to five: the rerun after a kill is killed too, and the last one must finish. Chains run one to
+a core.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from scipy.special import expit
 
 from configs.settings import load_settings
 from serving.champion import versions
+from tests.campaign.trials import Trials
 from training.bundle import load
 from training.signature import trusted_keys
 
@@ -110,23 +110,24 @@ def all_whole(home: Path) -> list[str]:
 
 
 def test_a_training_killed_anywhere_leaves_nothing_half_made_and_a_rerun_finishes(
-    whole: Whole, tmp_path: Path, trials: Callable[[int], int]
+    whole: Whole, tmp_path: Path, trials: Trials
 ) -> None:
-    kills = trials(200)
+    kills = trials.count
     chains = [range(first, min(first + CHAIN, kills)) for first in range(0, kills, CHAIN)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hit = list(pool.map(lambda chain: _killed_and_run_again(chain, whole, tmp_path / str(chain.start)), chains))
-    print(f"{sum(hit)} of {kills} were killed before they ended")
+        folders = [tmp_path / str(chain.start) for chain in chains]
+        hit = list(pool.map(lambda chain, at: _killed_and_run_again(chain, whole, at, trials), chains, folders))
+    trials.found(killed_before_the_end=sum(hit))
     assert sum(hit) >= 0.6 * kills  # a moment may fall after the end where a run was quicker than the first
 
 
-def _killed_and_run_again(chain: range, whole: Whole, folder: Path) -> int:
+def _killed_and_run_again(chain: range, whole: Whole, folder: Path, trials: Trials) -> int:
     """How many runs of a chain were killed before they ended; after each what is there is whole, and the last ends."""
     made(folder, None if chain.start // CHAIN % FRESH == 0 else whole.store)
     hit = 0
     for number in chain:
         # Before the first stage there are only imports.
-        moment = np.random.default_rng(number).uniform(whole.until_first_stage, whole.until_end)
+        moment = np.random.default_rng([trials.seed, number]).uniform(whole.until_first_stage, whole.until_end)
         running = command(folder)
         try:
             running.wait(timeout=moment)
@@ -135,6 +136,7 @@ def _killed_and_run_again(chain: range, whole: Whole, folder: Path) -> int:
             running.wait()
             hit += 1
         all_whole(folder / "home")
+        trials.done()
     assert command(folder).wait(timeout=600) in (0, 1), told(folder)
     assert all_whole(folder / "home")
     shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 """Outcomes that come late, twice, contradicting, from the future, of nobody, flipped (R11): each counted, none used.
 
-1,000 sets in the campaign: pytest -m campaign -s tests/campaign/test_outcomes_damaged.py. What a gate can not know by
-itself, that outcomes were wrong from the start, is tried too; the share it catches is printed, not promised.
+What a gate can not know by itself, that outcomes were wrong from the start, is tried too; the share it catches is told,
+not promised.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from features.outcome import Labels
 from monitoring.outcomes import restated
 from monitoring.outcomes.arrivals import gather
 from monitoring.outcomes.claims import Claim, Recorded
+from tests.campaign.trials import Trials
 from training import gate
 from training.monotone import Certificate
 from training.scaling import Scale, make_scale
@@ -40,9 +41,10 @@ def iso(day: int) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def test_every_damaged_set_of_outcomes_is_counted_to_the_last_one(trials: Callable[[int], int]) -> None:
-    for number in range(trials(1_000)):
-        rng = np.random.default_rng(number)
+@pytest.mark.campaign(daily=5)
+def test_every_damaged_set_of_outcomes_is_counted_to_the_last_one(trials: Trials) -> None:
+    for number in trials:
+        rng = np.random.default_rng([trials.seed, number])
         many = int(rng.integers(50, 300))
         kinds = rng.choice(["sound", "late", "twice", "clash", "future", "unknown", "waiting"], many)
         bad = rng.random(many) < 0.1
@@ -77,10 +79,11 @@ def test_every_damaged_set_of_outcomes_is_counted_to_the_last_one(trials: Callab
         assert {name: counts[name] for name in wanted} == wanted, f"set {number}: {count}"
 
 
-def test_outcomes_flipped_after_they_were_used_stop_a_retraining(tmp_path: Path, trials: Callable[[int], int]) -> None:
-    sets, caught = trials(1_000), 0
-    for number in range(sets):
-        rng = np.random.default_rng(number)
+@pytest.mark.campaign(daily=5)
+def test_outcomes_flipped_after_they_were_used_stop_a_retraining(tmp_path: Path, trials: Trials) -> None:
+    caught = 0
+    for number in trials:
+        rng = np.random.default_rng([trials.seed, number])
         rows, share = int(rng.integers(1_000, 6_000)), rng.uniform(0.01, 0.10)
         before = (rng.random(rows) < 0.05).astype(np.int8)
         names = np.array([f"c{place}" for place in range(rows)], object)
@@ -92,22 +95,27 @@ def test_outcomes_flipped_after_they_were_used_stop_a_retraining(tmp_path: Path,
         except Refusal:
             caught += 1
         path.unlink()
-    print(f"flipped after use, 1 to 10 %: {caught} of {sets} stopped")
-    assert caught >= 0.95 * sets
+    trials.found(stopped=caught)
+    assert caught >= 0.95 * trials.count
 
 
 def test_what_the_gate_catches_of_outcomes_that_were_poisoned_from_the_start(
-    shipped: Callable[[str], Product], tmp_path: Path, trials: Callable[[int], int]
+    shipped: Callable[[str], Product], tmp_path: Path, trials: Trials
 ) -> None:
-    """A challenger fitted to poisoned outcomes, beside a champion of sound ones, before the gate as shipped."""
-    product, bounds, sets = shipped("consumer_platform"), load_settings(tmp_path).gate, trials(500)
+    """A challenger fitted to poisoned outcomes, beside a champion of sound ones, before the gate as shipped.
+
+    Every other set is aimed at the best goods.
+    """
+    product, bounds = shipped("consumer_platform"), load_settings(tmp_path).gate
     scale = make_scale(product.scaling, product.grades)
-    for targeted in (False, True):
-        rngs = (np.random.default_rng([number, targeted]) for number in range(sets))
-        caught = sum(_stopped(rng, targeted, bounds, scale) for rng in rngs)
-        kind = "the best goods" if targeted else "goods at random"
-        print(f"poisoned from the start, 1 to 10 % of {kind}: the gate stopped {caught} of {sets}")
-        assert 0 <= caught <= sets
+    stopped = {False: 0, True: 0}
+    for number in trials:
+        targeted = number % 2 == 1
+        stopped[targeted] += _stopped(np.random.default_rng([trials.seed, number]), targeted, bounds, scale)
+    at_random = (trials.count + 1) // 2
+    trials.found(
+        stopped_of_random=f"{stopped[False]} of {at_random}", of_aimed=f"{stopped[True]} of {trials.count - at_random}"
+    )
 
 
 def _stopped(rng: np.random.Generator, targeted: bool, bounds: Gate, scale: Scale) -> bool:

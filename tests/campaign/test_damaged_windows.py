@@ -1,7 +1,4 @@
-"""Windows damaged at random (R13): a report always comes, the faulty column is red in it, and no sound one is.
-
-2,000 windows in the campaign: pytest -m campaign tests/campaign/test_drift_damaged.py
-"""
+"""Windows damaged at random (R13): a report always comes, the faulty column is red in it, and no sound one is."""
 
 from __future__ import annotations
 
@@ -21,6 +18,7 @@ from monitoring import watch
 from monitoring.drift.reference import Reference, reference_of
 from monitoring.drift.windows import Window, from_frame, from_tables
 from serving.score import make_scorer
+from tests.campaign.trials import Trials
 from training import pipeline
 from training.bundle import Bundle
 
@@ -142,20 +140,19 @@ def _categories(bundle: Bundle) -> tuple[str, ...]:
     return next(feature.categories for feature in bundle.program.features if feature.name == "town")
 
 
-@pytest.mark.parametrize("batch", range(10))
 def test_a_damaged_window_gives_a_report_in_which_its_column_is_red(
-    batch: int, model: tuple[Bundle, Product, Reference], settings: Settings, trials: Callable[[int], int]
+    model: tuple[Bundle, Product, Reference], settings: Settings, trials: Trials
 ) -> None:
     bundle, product, reference = model
-    for number in range(trials(200)):
-        rng = np.random.default_rng([batch, number])
+    for number in trials:
+        rng = np.random.default_rng([trials.seed, number])
         rows = int(rng.choice([0, 1, 40, 300, 1000, 1000, 1000]))
         frame = sound(rng, rows)
         name, check = rng.choice(np.array(DAMAGES, object))(rng, frame) if rows else ("", "")
         bad = rng.random(rows) < rng.choice([0.0, 0.05, 1.0])
         window = _window(bundle, product, frame) if rows else from_frame(bundle, frame.assign(customer_id=[]), DAY)
         labels = Labels(window.customer_id, window.as_of, bad.astype(np.int8), 0)
-        told = f"window {batch}, {number}: {rows} rows, {check or 'nothing'} in {name or 'no column'}"
+        told = f"window {number}: {rows} rows, {check or 'nothing'} in {name or 'no column'}"
         rest = (bundle, labels, settings)
         if number % 50:
             found = watch.examine(window, window, reference, *rest, lambda _: None, None, product)

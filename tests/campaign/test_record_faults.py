@@ -1,7 +1,4 @@
-"""The record under faults, at the counts that are promised: full disks, tampered logs, replays, many writers.
-
-pytest -m campaign tests/serving/test_campaign_ledger.py; CREDITLOOP_CAMPAIGN=0.01 tries a hundredth.
-"""
+"""The record under faults, at the counts that are promised: full disks, tampered logs, replays, many writers."""
 
 from __future__ import annotations
 
@@ -35,15 +32,15 @@ from serving.replay import replay
 from serving.score import Scorer, make_scorer
 from serving.together import decide_together
 from serving.verify_ledger import Breach, Checkpoint, check, read_anchors, rows_of
+from tests.campaign.trials import Trials
 from training.bundle import Bundle
 from training.signature import public_key, signing_key
 
 pytestmark = pytest.mark.campaign
 
-Trials = Callable[[int], int]
 Start = Callable[[Settings], AbstractContextManager[Any]]
 Row = list[Any]
-SEED, NAME = 20261126, "consumer_platform"
+NAME = "consumer_platform"
 AT = "2026-01-31T00:00:00.000000+00:00"
 LENGTH, EVERY = 30, 10
 ROOM = 300_000  # bytes left on the disk before it is full
@@ -101,7 +98,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged_and_the_service_recover
         return int(answer.status_code)
 
     with start(settings) as service:
-        for _ in range(trials(200)):
+        for _ in trials:
             disk.resize(disk.used() + ROOM)
             full = any(ask(service, place) == 503 for place in range(2000))
             assert full, "the disk was never full"
@@ -114,7 +111,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged_and_the_service_recover
     with closing(open_ledger(settings)) as ledger:
         recorded = {record.entry.id: record.body()["answer"] for record in ledger.records("decision")}
         ledger.verify()
-    print(f"{dict(statuses)}, {len(acknowledged)} acknowledged, {len(recorded)} recorded")
+    trials.found(acknowledged=len(acknowledged), recorded=len(recorded), statuses=dict(statuses))
     assert set(statuses) == {200, 503}
     assert {key: recorded.get(key) for key in acknowledged} == acknowledged
 
@@ -184,14 +181,14 @@ def tampered(rng: random.Random, sound: list[Row]) -> tuple[list[Row], int, bool
     return rows, first, anew
 
 
+@pytest.mark.campaign(daily=300)
 def test_every_tampered_log_is_found_and_the_place_is_named(
     sound: tuple[list[Row], list[Checkpoint]], trials: Trials
 ) -> None:
     rows, checkpoints = sound
     assert check(rows, checkpoints)[0] == LENGTH
-    rng, tried = random.Random(SEED), Counter[str]()
-    wanted = trials(100_000)
-    while sum(tried.values()) < wanted:
+    rng, tried = random.Random(trials.seed), Counter[str]()
+    while sum(tried.values()) < trials.count:
         damaged, first, anew = tampered(rng, rows)
         if damaged[:LENGTH] == rows:
             continue  # nothing that a checkpoint vouches for was changed: what comes after it is an append
@@ -204,7 +201,8 @@ def test_every_tampered_log_is_found_and_the_place_is_named(
         elif not anew:
             assert named[0] == first + 1, (told, first)
         tried["rewritten" if anew else "broken"] += 1
-    print(dict(tried))
+        trials.done()
+    trials.found(**tried)
 
 
 @pytest.fixture
@@ -235,7 +233,7 @@ def test_every_replay_is_equal_to_the_last_bit(
     tmp_path: Path, scorers: tuple[Settings, list[Scorer]], bodies: list[dict[str, Any]], trials: Trials
 ) -> None:
     settings, answering = scorers
-    rng, left, replayed = random.Random(SEED), trials(100_000), 0
+    rng, left = random.Random(trials.seed), trials.count
     while left > 0:
         part = min(left, 5_000)  # a ledger of its own, so that they need no room together
         file = tmp_path / "replayed.db"
@@ -255,10 +253,10 @@ def test_every_replay_is_equal_to_the_last_bit(
         unequal = [one for one in found if not one.equal]
         assert not unequal, unequal[:3]
         assert len(found) == part
-        replayed, left = replayed + len(found), left - part
+        trials.done(part)
+        left -= part
         for path in tmp_path.glob("replayed.db*"):
             path.unlink()
-    print(f"{replayed} replayed, all equal")
 
 
 def test_many_workers_and_services_on_one_ledger_lose_and_part_nothing(
@@ -272,12 +270,13 @@ def test_many_workers_and_services_on_one_ledger_lose_and_part_nothing(
     workers = first.serving.model_copy(update={"workers": 2})
     ports = [first.serving.port, first.serving.port + 1]
     both = [first.model_copy(update={"serving": workers.model_copy(update={"port": port})}) for port in ports]
-    count, acknowledged = trials(5_000), {}
+    count, acknowledged = trials.count, {}
     with start(both[0]) as one, start(both[1]) as other:
         # the second start replaced the keys of the first: both services follow, so both know the later ones
         keys = other.clients["score"].headers
         with httpx.Client(headers=keys, timeout=30) as client:
             wait_until_known(client, one.address)
+            asked_once: set[str] = set()
 
             def ask(number: int) -> tuple[str, bytes]:
                 service = (one, other)[number % 2]
@@ -289,11 +288,14 @@ def test_many_workers_and_services_on_one_ledger_lose_and_part_nothing(
             with ThreadPoolExecutor(16) as pool:
                 for key, content in pool.map(ask, range(2 * count)):
                     assert acknowledged.setdefault(key, content) == content
+                    if key in asked_once:
+                        trials.done()
+                    asked_once.add(key)
     with closing(open_ledger(first)) as ledger:
         recorded = {record.entry.idempotency_key: record.body()["answer"] for record in ledger.records("decision")}
         records, _ = ledger.verify()
         equal = [one.equal for one in replay(ledger, first.home)]
-    print(f"{len(recorded)} decisions of four workers under {count} keys in {records} records")
+    trials.found(decisions=len(recorded), records=records)
     assert recorded == {f"{NAME} {key}": json.loads(content) for key, content in acknowledged.items()}
     assert all(equal)
     assert len(equal) == count

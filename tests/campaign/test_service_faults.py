@@ -22,13 +22,13 @@ import pytest
 from benchmarks.http_load import load, prepared
 from configs.settings import Settings
 from serving.ledger import open_ledger
+from tests.campaign.trials import Trials
 
 pytestmark = pytest.mark.campaign
 
-Trials = Callable[[int], int]
-SEED = 20261126
 TOKENS = [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-1e400", b"9" * 400, b"null", b"true", b"[]", b"{}", b'""']
 TOKENS += [b"[" * 2000, b'{"a":' * 2000, b"\x00", b"\xff\xfe", b'"\\ud800"', b",", b":", b"-", b"0.", b'"2024-02-30"']
+OVERLOAD_SECONDS = 60.0
 KINDS = ["application/json"] * 12 + ["", "text/plain", "multipart/form-data; boundary=x", "application/x-ndjson"]
 PATHS = ["/v1/decide"] * 8 + ["/v1/decide/batch", "/v1/outcomes", "/v1/decisions/d/override", "/v1/decisions/d/replay"]
 
@@ -69,9 +69,9 @@ def numbers(node: Any) -> list[float]:
 def test_no_malformed_request_is_a_5xx_or_an_answer_that_is_no_number(
     running: Any, bodies: list[dict[str, Any]], trials: Trials
 ) -> None:
-    rng = random.Random(SEED)
+    rng = random.Random(trials.seed)
     statuses: Counter[int] = Counter()
-    for _ in range(trials(10_000)):
+    for _ in trials:
         content = mutated(rng, json.dumps(rng.choice(bodies)).encode())
         path, kind = rng.choice(PATHS), rng.choice(KINDS)
         answer = running.clients["admin"].post(path, content=content, headers={"content-type": kind})
@@ -80,18 +80,18 @@ def test_no_malformed_request_is_a_5xx_or_an_answer_that_is_no_number(
         if answer.status_code == 200 and path == "/v1/decide":
             assert all(math.isfinite(number) for number in numbers(answer.json()))
             assert 0 <= answer.json()["default_probability"] <= 1
-    print(dict(statuses))
+    trials.found(statuses=dict(sorted(statuses.items())))
     assert running.process.poll() is None
 
 
 def test_no_bytes_on_the_wire_end_the_service_or_make_it_fail(
     running: Any, bodies: list[dict[str, Any]], trials: Trials
 ) -> None:
-    rng = random.Random(SEED)
+    rng = random.Random(trials.seed)
     serving = running.settings.serving
     key = running.score.headers["Authorization"].removeprefix("Bearer ")
     requests = prepared(bodies[:10], serving.port, key)
-    for _ in range(trials(2_000)):
+    for _ in trials:
         with socket.create_connection((serving.host, serving.port), timeout=20) as connection:
             connection.sendall(mutated(rng, rng.choice(requests)))
             connection.shutdown(socket.SHUT_WR)
@@ -109,10 +109,10 @@ def test_kill_9_loses_no_acknowledged_decision(
     bodies: list[dict[str, Any]],
     trials: Trials,
 ) -> None:
-    rng = random.Random(SEED)
+    rng = random.Random(trials.seed)
     settings = furnish(tmp_path)
     acknowledged: dict[str, Any] = {}
-    for _ in range(trials(200)):
+    for _ in trials:
         with start(settings) as service:
             stop = threading.Event()
 
@@ -138,7 +138,7 @@ def test_kill_9_loses_no_acknowledged_decision(
     recorded = {record.entry.id: record.body()["answer"] for record in ledger.records("decision")}
     ledger.verify()
     ledger.close()
-    print(f"{len(acknowledged)} acknowledged, {len(recorded)} recorded")
+    trials.found(acknowledged=len(acknowledged), recorded=len(recorded))
     assert acknowledged
     assert {key: recorded.get(key) for key in acknowledged} == acknowledged
 
@@ -146,8 +146,8 @@ def test_kill_9_loses_no_acknowledged_decision(
 def test_one_key_is_one_decision_however_often_and_at_once_it_is_asked(
     running: Any, bodies: list[dict[str, Any]], trials: Trials
 ) -> None:
-    for number in range(trials(1_000)):
-        asked = {**bodies[number % len(bodies)], "idempotency_key": f"campaign-{number}"}
+    for number in trials:
+        asked = {**bodies[number % len(bodies)], "idempotency_key": f"campaign-{trials.seed}-{number}"}
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _, body=asked: running.score.post("/v1/decide", json=body), range(10)))
         assert {answer.status_code for answer in answers} == {200}
@@ -160,16 +160,15 @@ def test_twenty_times_the_load_keeps_nine_tenths_of_the_peak(
     serving = running.settings.serving
     key = running.score.headers["Authorization"].removeprefix("Bearer ")
     requests = prepared(bodies, serving.port, key)
-    seconds = max(9.0, float(trials(180)))
     load(serving.port, requests, 16, 2.0)
     ratios = []
-    for _ in range(3):
-        peak = load(serving.port, requests, 16, seconds / 3).told()
-        over = load(serving.port, requests, 320, seconds / 3).told()
-        print(peak, over)
+    for _ in trials:
+        peak = load(serving.port, requests, 16, OVERLOAD_SECONDS).told()
+        over = load(serving.port, requests, 320, OVERLOAD_SECONDS).told()
         assert set(over["statuses"]) <= {"200", "503"}
         assert over["p99_ms"] <= serving.deadline_seconds * 1e3
-        ratios.append(over["per_second"] / peak["per_second"])
+        ratios.append(round(over["per_second"] / peak["per_second"], 2))
+    trials.found(of_the_peak=ratios)
     assert sorted(ratios)[1] >= 0.9, ratios
     started = time.monotonic()
     assert running.score.post("/v1/decide", json=bodies[0]).status_code == 200
