@@ -57,11 +57,14 @@ def _share(word: str) -> float:
 
 def _try(fault: Fault, share: float, seed: int, command: str, into: Path) -> int:
     """Try one fault under a bar, keep what came of it, tell it."""
-    with tqdm(total=max(1, round(fault.count * share)), desc=fault.name, unit=f" {fault.of}", file=sys.stderr) as bar:
+    each = 0.5 if sys.stderr.isatty() else 60  # seconds between two lines of the bar: a log is not filled with it
+    wanted = max(1, round(fault.count * share))
+    with tqdm(total=wanted, desc=fault.name, unit=f" {fault.of}", mininterval=each) as bar:
 
         def follow(so_far: int, wanted: int) -> None:
             bar.total = wanted or bar.total
-            bar.update(so_far - bar.n)
+            if so_far > bar.n:
+                bar.update(so_far - bar.n)
 
         try:
             run = tried(fault, share, seed, command, follow)

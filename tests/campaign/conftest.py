@@ -26,10 +26,10 @@ from tests.serving.conftest import (
     tables,
 )
 
-__all__ = (
-    *("as_of", "bodies", "bundle", "door", "furnish", "give_trust", "portfolio", "product", "running", "scorer"),
-    *("start", "successor", "tables"),
-)
+__all__ = [
+    "as_of", "bodies", "bundle", "door", "furnish", "give_trust", "portfolio", "product", "running", "scorer", "start",
+    "successor", "tables",
+]  # fmt: skip
 
 
 @pytest.fixture

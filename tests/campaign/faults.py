@@ -139,14 +139,15 @@ _LISTED = (
 FAULTS: tuple[Fault, ...] = tuple(sorted(_LISTED, key=lambda fault: int(fault.row[1:])))
 
 OTHERWISE: dict[str, str] = {
-    "R4": "a serving process knows neither MLflow nor the registry (`tests/test_architecture.py` holds the imports), starts"
-    " from the signed version in its home and keeps the last good one (`tests/serving/test_live.py`, `test_loading.py`);"
-    " a store that is down or sends other bytes: `tests/training/test_depot.py`, `tests/serving/test_shared_versions.py`",
+    "R4": "no serving process asks MLflow or the registry (`mlflow` is imported in `training/registry.py` alone, which"
+    " `tests/test_architecture.py` holds); it starts from the signed version in its home and keeps the last good one"
+    " (`tests/serving/test_live.py`, `test_loading.py`); a store of versions that is down or sends other bytes:"
+    " `tests/training/test_depot.py`, `tests/serving/test_shared_versions.py`",
     "R7": "not tried yet",
     "R16": "not tried yet",
     "R17": "not tried yet",
-    "R18": "a home of an earlier release opens, verifies, replays 5 of 5: `tests/serving/test_upgrade.py`, in every run of"
-    " the suite; there is one earlier release",
+    "R18": "a home of an earlier release opens, verifies, replays 5 of 5: `tests/serving/test_upgrade.py`, in every run"
+    " of the suite; there is one earlier release",
     "R19": "not tried yet",
     "R20": "docs/dependencies.md: what is locked by SHA-256, why, under which licence; nothing here asks a registry of"
     " vulnerabilities",

@@ -1,4 +1,4 @@
-"""Random sequences of steps on a real part, a plain model of it beside: hypothesis state machines, counted as trials."""
+"""Random sequences of steps on a real part, a plain model of it beside: hypothesis state machines, counted."""
 
 from __future__ import annotations
 

@@ -18,7 +18,16 @@ Faults tried on purpose: `python -m tests.campaign --list` shows them, `python -
 tries one at a tenth of its promised count (`make chaos ARGS="..."` from a fresh checkout). Each run is kept, with seed,
 version, machine, seconds and command. The table shows the largest run of each fault, and every later one that failed.
 "tried" counts trials that ended, and the one in which a test failed: a test ends at its first failure.
-"""
+"""  # noqa: E501
+_COLUMNS = (
+    "row",
+    "fault",
+    "tried of promised",
+    "failed",
+    "what must hold",
+    "seed, commit, day, seconds",
+    "what it showed",
+)
 
 
 def page() -> str:
@@ -27,8 +36,8 @@ def page() -> str:
     return "\n".join(
         [
             _HEAD,
-            "| row | fault | tried of promised | failed | what must hold | seed, commit, day, seconds | what it showed |",
-            "|---|---|---|---|---|---|---|",
+            f"| {' | '.join(_COLUMNS)} |",
+            "|---" * len(_COLUMNS) + "|",
             *(line for fault in FAULTS for line in _lines(fault)),
             "",
             f"Machines: {'; '.join(machines) or 'none yet'}.",
@@ -42,18 +51,17 @@ def page() -> str:
 
 
 def _lines(fault: Fault) -> Iterator[str]:
-    runs = shown(runs_of(fault))
+    runs, named = shown(runs_of(fault)), f"| {fault.row} | {fault.told} (`{fault.name}`)"
     if not runs:
-        yield f"| {fault.row} | {fault.told} (`{fault.name}`) | **0** of {fault.count:,} | | {fault.promise} | | |"
+        yield f"{named} | **0** of {fault.count:,} | | {fault.promise} | | |"
     for run in runs:
         failed = f"**{run['failed']}**" if run["failed"] else "0"
         showed = "; ".join([*_facts(run["facts"]), *([run["failure"].splitlines()[0]] if run["failed"] else [])])
         seed = "as in the test" if run["seed"] is None else run["seed"]
         seconds = "" if run["seconds"] is None else f", {run['seconds']:,.0f} s"
-        yield (
-            f"| {fault.row} | {fault.told} (`{fault.name}`) | {run['tried']:,} of {fault.count:,} | {failed} | {fault.promise} "
-            f"| {seed}, {run['commit']}, {run['at'][:10]}{seconds} | {showed.replace('|', '/')} |"
-        )
+        made = f"{seed}, {run['commit']}, {run['at'][:10]}{seconds}"
+        counts = f"{run['tried']:,} of {fault.count:,} | {failed}"
+        yield f"{named} | {counts} | {fault.promise} | {made} | {showed.replace('|', '/')} |"
 
 
 def _facts(facts: dict[str, Any]) -> list[str]:

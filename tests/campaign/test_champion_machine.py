@@ -1,4 +1,4 @@
-"""Who becomes champion, beside plain sets and a stack: approvals, findings, waivers, retirement, promotion, rollback."""
+"""Who becomes champion, beside plain sets and a stack: approvals, findings, waivers, promotion, rollback."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class ChampionMachine(RuleBasedStateMachine):
         self.said += 1
         told = (self.policy, by, f"reason {self.said}", until, 30, self.at)
         if letter != "c" or self.author.get(letter) == by:
-            with pytest.raises(Refusal, match="passed the gate|does not waive"):
+            with pytest.raises(Refusal, match=r"passed the gate|does not waive"):
                 waiver.record(self.ledger, version(letter), *told)
             return
         waiver.record(self.ledger, version(letter), *told)
@@ -133,7 +133,7 @@ class ChampionMachine(RuleBasedStateMachine):
         self.said += 1
         told = (NAME, version(letter).version, "retirement", by, f"reason {self.said}", self.at)
         if letter in self.retired or (self.stack and self.stack[-1] == letter):
-            with pytest.raises(Refusal, match="is the champion|was retired by"):
+            with pytest.raises(Refusal, match=r"is the champion|was retired by"):
                 events.record(self.ledger, *told)
             return
         events.record(self.ledger, *told)

@@ -48,9 +48,9 @@ def test_a_fault_is_named_by_its_name_or_its_row() -> None:
 def test_trials_count_what_ended_and_the_one_that_failed(tmp_path: Path) -> None:
     followed = tmp_path / "followed.json"
     trials = Trials(10, 1, followed)
-    with pytest.raises(AssertionError):
-        for number in trials:
-            assert number < 3
+    for number in trials:
+        if number == 3:
+            break
     trials.found(seen=3)
     trials.failed("it was 3")
     told = json.loads(followed.read_text())

@@ -1,7 +1,7 @@
 """kill -9 at random moments of training and registering: nothing half made is visible, and a rerun finishes.
 
-Kills come in chains of up to five: the rerun after a kill is killed too, and the last one must finish. Chains run one to
-a core.
+Kills come in chains of up to five: the rerun after a kill is killed too, and the last one must finish. Chains run one
+to a core.
 """
 
 from __future__ import annotations

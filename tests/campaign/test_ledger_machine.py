@@ -130,7 +130,7 @@ class LedgerMachine(RuleBasedStateMachine):
         about = [one for one in self.kept if one.subject == customer and not one.gone]
         sealed = [one for one in about if one.personal]
         if not sealed or len(sealed) < len(about):
-            with pytest.raises((InputError, Refusal), match="no sealed record|in the clear"):
+            with pytest.raises((InputError, Refusal), match=r"no sealed record|in the clear"):
                 self.ledger.erase(customer, "an officer", "asked", "t")
             return
         assert self.ledger.erase(customer, "an officer", "asked", "t") == len(sealed)

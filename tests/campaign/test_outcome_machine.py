@@ -1,11 +1,10 @@
-"""Outcomes as they come, beside a plain dictionary: late, twice, contradicting, corrected, from the future, of nobody."""
+"""Outcomes as they come, beside a plain dictionary: late, twice, contradicting, corrected, of nobody."""
 
 from __future__ import annotations
 
 import datetime as dt
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st

@@ -7,7 +7,6 @@ import math
 import random
 import re
 import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from benchmarks.http_load import load, prepared
 from configs.settings import Settings
 from serving.ledger import open_ledger
+from tests.campaign.callers import Callers
 from tests.campaign.trials import Trials
 
 pytestmark = pytest.mark.campaign
@@ -71,16 +70,20 @@ def test_no_malformed_request_is_a_5xx_or_an_answer_that_is_no_number(
 ) -> None:
     rng = random.Random(trials.seed)
     statuses: Counter[int] = Counter()
+    refused_ms = []
     for _ in trials:
         content = mutated(rng, json.dumps(rng.choice(bodies)).encode())
         path, kind = rng.choice(PATHS), rng.choice(KINDS)
         answer = running.clients["admin"].post(path, content=content, headers={"content-type": kind})
         statuses[answer.status_code] += 1
+        if answer.status_code != 200:
+            refused_ms.append(answer.elapsed.total_seconds() * 1e3)
         assert answer.status_code < 500, (answer.status_code, answer.text[:300], content[:300])
         if answer.status_code == 200 and path == "/v1/decide":
             assert all(math.isfinite(number) for number in numbers(answer.json()))
             assert 0 <= answer.json()["default_probability"] <= 1
-    trials.found(statuses=dict(sorted(statuses.items())))
+    p99 = round(sorted(refused_ms)[int(0.99 * len(refused_ms))], 1)
+    trials.found(statuses=dict(sorted(statuses.items())), p99_ms_of_refusals=p99)
     assert running.process.poll() is None
 
 
@@ -113,27 +116,11 @@ def test_kill_9_loses_no_acknowledged_decision(
     settings = furnish(tmp_path)
     acknowledged: dict[str, Any] = {}
     for _ in trials:
-        with start(settings) as service:
-            stop = threading.Event()
-
-            def ask(place: int, service: Any = service, stop: threading.Event = stop) -> None:
-                headers = dict(service.score.headers)
-                with httpx.Client(base_url=service.address, headers=headers, timeout=30) as client:
-                    while not stop.is_set():
-                        place = (place + 1) % len(bodies)
-                        try:
-                            answer = client.post("/v1/decide", json=bodies[place])
-                        except httpx.TransportError:
-                            return
-                        if answer.status_code == 200:
-                            acknowledged[answer.json()["decision_id"]] = answer.json()
-
-            with ThreadPoolExecutor(8) as pool:
-                for place in range(8):
-                    pool.submit(ask, place * 7)
-                time.sleep(rng.uniform(0.05, 1.0))
-                service.kill()
-                stop.set()
+        with start(settings) as service, Callers(service, bodies, once=True) as callers:
+            callers.wait_for(1)
+            time.sleep(rng.uniform(0.0, 0.5))
+            service.kill()
+        acknowledged |= callers.acknowledged
     ledger = open_ledger(settings)
     recorded = {record.entry.id: record.body()["answer"] for record in ledger.records("decision")}
     ledger.verify()
