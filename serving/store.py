@@ -65,6 +65,9 @@ _POSTGRES_SESSION = (
     "SET lock_timeout = '30s'",
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 45.0  # a writer waits no longer for the server's next word: a little more than for its turn
+_MACHINE_IS_GONE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 25_000}
 _TURN = 0x6372656469746C6F  # the advisory lock of this ledger's writers: an INSERT-only role may not lock the table
 
 
@@ -91,11 +94,12 @@ _KNOWN = "sqlite:///PATH or postgresql+pg8000://USER:PASSWORD@HOST:PORT/DATABASE
 
 def _open_postgres(at: sa.engine.URL) -> sa.Engine:
     try:
-        engine = sa.create_engine(at, pool_pre_ping=True)
+        engine = sa.create_engine(at, pool_pre_ping=True, connect_args={"timeout": CONNECT_SECONDS})
     except ImportError:
         raise ConfigError("stores.ledger: PostgreSQL needs its driver: pip install 'creditloop[postgres]'") from None
     sa.event.listen(engine, "connect", _configure_postgres)
     sa.event.listen(engine, "begin", _begin_postgres)
+    sa.event.listen(engine, "checkin", _rest_postgres)
     return engine
 
 
@@ -153,12 +157,26 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _configure_postgres(connection: Any, _: object) -> None:
     # The driver sends one message in several small packets; without this each waits 40 ms for the last one's receipt.
     connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A machine that vanished says nothing: without this a reader would wait for it for ever.
+    for name, value in _MACHINE_IS_GONE.items():
+        if hasattr(socket, name):  # not every system has each
+            connection._usock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     cursor = connection.cursor()
     for statement in _POSTGRES_SESSION:
         cursor.execute(statement)
     connection.commit()
 
 
+def _rest_postgres(connection: Any, _: object) -> None:
+    """Whoever takes a connection that rested asks first whether it lives, and does not wait for ever to hear it."""
+    if connection is not None and connection._usock is not None:  # None: it was given up
+        connection._usock.settimeout(CONNECT_SECONDS)
+
+
 def _begin_postgres(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("writes"):
+    writes = connection.get_execution_options().get("writes")
+    # A reader may ask what takes minutes; a writer holds everybody up.
+    driver: Any = connection.connection.dbapi_connection
+    driver._usock.settimeout(SILENCE_SECONDS if writes else None)
+    if writes:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -32,6 +26,7 @@ from features.check import check_frame
 from features.contracts import JUDGING, Columns, Table, to_day
 from features.load import table_contract
 from features.records import columns_of_records, record_type
+from tests.postgres import server
 
 Record = dict[str, Any]
 History = dict[str, list[Record]]
@@ -205,49 +200,8 @@ def _row(contract: Table, rng: random.Random) -> Record:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The SQLAlchemy URL of a PostgreSQL of its own, on loopback, with a password."""
-    pytest.importorskip("pg8000", reason="the driver pg8000 is not installed: pip install pg8000")
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin/postgres"), default=None)
-    if binaries is None:
-        pytest.skip("no PostgreSQL server here (Debian: apt-get install postgresql)")
-    as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
-    if as_user and shutil.which("setpriv") is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no setpriv to become somebody else")
-    # Not in pytest's own folder: the next pytest would close it to the user the server runs as.
-    with tempfile.TemporaryDirectory(prefix="creditloop-postgres-") as made:
-        folder = Path(made)
-        password = folder / "password"
-        password.write_text("s3cret/of:the@test", encoding="utf-8")
-        if as_user:
-            for path in (folder, password):
-                shutil.chown(path, "nobody", "nogroup")
-        cluster = ["-D", made + "/data", "-U", "tester", f"--pwfile={password}", "-A", "scram-sha-256"]
-        options = ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        subprocess.run([*as_user, binaries.with_name("initdb"), *cluster, *options], check=True, capture_output=True)
-        port = _free_port()
-        served = ["-D", made + "/data", "-p", str(port), "-h", "127.0.0.1", "-k", made, "-F"]
-        with (folder / "log").open("w", encoding="utf-8") as log:
-            server = subprocess.Popen([*as_user, binaries, *served], stdout=log, stderr=log)
-        try:
-            _wait_until_ready(server, folder / "log")
-            yield f"postgresql+pg8000://tester:s3cret%2Fof%3Athe%40test@127.0.0.1:{port}/postgres"
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_ready(server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        told = log.read_text(encoding="utf-8")
-        if "ready to accept connections" in told or server.poll() is not None:
-            break
-        time.sleep(0.1)
-    assert "ready to accept connections" in told, told
+    with server() as running:
+        yield running.url
 
 
 @pytest.fixture(scope="session")
