@@ -140,6 +140,7 @@ def _training_data(arguments: Arguments, settings: Settings) -> tuple[Product, M
 def _serve(arguments: Arguments) -> int:
     from serving import access, champion
     from serving.ledger import open_ledger
+    from serving.live import utc_now
     from serving.loading import Loading
 
     settings = read_settings(arguments)
@@ -147,7 +148,7 @@ def _serve(arguments: Arguments) -> int:
     products = tuple(arguments.product or [n for n in product_names(settings.home) if champion.current(ledger, n)])
     if not products:
         raise Refusal("no product has a champion; creditloop train, then creditloop models promote")
-    loading = Loading(settings)
+    loading = Loading(settings, utc_now)
     for name in products:
         loading.first(ledger, load_product(name, settings.home), time.monotonic())
         if (failed := loading.failed.get(name)) is not None:

@@ -43,7 +43,7 @@ class Live:
             raise InputError("no API key exists that may ask for decisions: creditloop keys create NAME --role score")
         self.ledger = open_ledger(settings)
         self.writer = Writer(self.ledger, settings.serving.ledger_batch, metrics.committed)
-        self.loading = Loading(settings)
+        self.loading = Loading(settings, utc_now)
         self.standing: dict[str, Standing] = {}
         self.scorers: dict[str, Scorer] = {name: self._first(name) for name in products}
         self.sources = {name: open_source(self.scorers[name].product, settings) for name in products}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +27,14 @@ class Unloadable:
 
 
 class Loading:
-    """The versions on their way into this process, one for each `slot`; and those that `failed`, by slot."""
+    """The versions on their way into this process, one for each `slot`; and those that `failed`, by slot.
 
-    def __init__(self, settings: Settings) -> None:
+    `utc_now` tells the time that is said of a failure.
+    """
+
+    def __init__(self, settings: Settings, utc_now: Callable[[], str]) -> None:
         self._settings = settings
+        self._utc_now = utc_now
         self._backoff = Backoff()
         self._trials: dict[str, tuple[str, Trial]] = {}
         self.failed: dict[str, Unloadable] = {}
@@ -94,7 +97,7 @@ class Loading:
     def _fail(self, slot: str, record_id: str, version: str, product: Product, now: float, error: Exception) -> None:
         self._end(slot)
         self._backoff.failed(slot, record_id, now)
-        self.failed[slot] = Unloadable(version, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), str(error))
+        self.failed[slot] = Unloadable(version, self._utc_now(), str(error))
         metrics.load_failed(product.name)
 
     def _end(self, slot: str) -> None:

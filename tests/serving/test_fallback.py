@@ -194,10 +194,11 @@ def test_a_champion_that_kills_whoever_reads_it_starts_as_its_scorecard(
     model.write_bytes((bundle.folder / "model.txt").read_bytes())
     monkeypatch.setattr(loading, "trial", lambda *_: Deadly())
     settings = serving(home, "scorecard")
-    made = Loading(settings)
+    made = Loading(settings, lambda: "2026-01-31T00:00:00+00:00")
     from serving.ledger import open_ledger
 
     ledger = open_ledger(settings)
     assert made.first(ledger, product, 0.0).bundle.version == f"{bundle.version}/scorecard"
     assert "SIGSEGV" in made.failed[NAME].reason
+    assert made.failed[NAME].at == "2026-01-31T00:00:00+00:00"
     ledger.close()

@@ -169,7 +169,7 @@ def test_a_trial_that_goes_on_is_waited_for_by_nobody_and_ended_when_another_ver
 ) -> None:
     begun: list[Slow] = []
     monkeypatch.setattr(loading, "trial", lambda *_: begun.append(Slow()) or begun[-1])
-    made = Loading(load_settings(tmp_path))
+    made = Loading(load_settings(tmp_path), lambda: "")
 
     def fresh(record_id: str) -> Any:
         return made.fresh(NAME, record_id, "v", product, time.monotonic(), lambda: scorer)
