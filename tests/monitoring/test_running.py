@@ -42,6 +42,12 @@ def test_it_never_runs_in_the_past_nor_later_than_its_days(last: dt.datetime, no
     found = due(last, Schedule(at=dt.time(5), every_days=days, retrain=False), now)
     assert found >= now
     assert found <= max(now, last + dt.timedelta(days=days, hours=24))
+    assert found <= now + dt.timedelta(days=days, hours=24)
+
+
+def test_a_run_dated_by_a_clock_that_was_wrong_does_not_stop_the_watch_for_a_year() -> None:
+    a_year_ahead = at(3, 5) + dt.timedelta(days=365)
+    assert due(a_year_ahead, DAILY, at(3, 12)) == at(4, 5)
 
 
 def _watched(run, until: dt.datetime) -> tuple[list[dt.datetime], list[str], int]:
