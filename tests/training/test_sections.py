@@ -14,6 +14,7 @@ def test_every_part_of_the_evidence_has_its_section(trained: Any) -> None:
         "certificate",
         "leakage",
         "outcomes",
+        "training_window",
         "calibration",
         "pd_interval",
         "seed_stability",
@@ -46,6 +47,25 @@ def test_the_page_tells_intervals_with_the_economy_and_without(trained: Any) -> 
 
 def test_a_version_whose_rows_told_no_interval_has_no_such_section(trained: Any) -> None:
     assert "pd_interval" not in sections(with_evidence(trained.outcome.bundle, pd_interval=None))
+
+
+def test_every_way_to_look_back_is_told_and_which_was_taken(trained: Any) -> None:
+    tried = [
+        {
+            "months": months,
+            "since": since,
+            "rows": 9,
+            "defaults": 3,
+            "log_loss": 0.2,
+            "worse_by": 0.0,
+            "standard_error": 0.1,
+        }
+        for months, since in ((None, "2023-01-31"), (12, "2025-01-31"))
+    ]
+    window = {"since": "2025-01-31", "tried": tried}
+    told = sections(with_evidence(trained.outcome.bundle, training_window=window))["training_window"]
+    assert "since 2025-01-31: the longest look back" in told.told
+    assert [row[:3] for row in told.tables[0].rows] == [("all", "2023-01-31", ""), (12, "2025-01-31", "yes")]
 
 
 def test_a_direction_that_is_not_proved_is_told_on_the_first_page(trained: Any) -> None:
