@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import catalogue, running
 from benchmarks.common import ROOT, kept_as, results
-from benchmarks.goals import GOALS
+from benchmarks.goals.every import GOALS
 from benchmarks.page import page
 from benchmarks.page.words import last_run
 from configs.errors import InputError, Refusal, nearest

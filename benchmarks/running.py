@@ -51,7 +51,7 @@ class Plan:
 
 def run_all(chosen: Sequence[Benchmark], plan: Plan, say: Say) -> Iterator[Ended]:
     """Each benchmark in turn; one that fails does not stop the others. Refusal: another run holds the machine."""
-    with alone():
+    with alone(LOCK):
         for place, benchmark in enumerate(chosen, 1):
             about = "a look" if plan.small else f"about {benchmark.minutes:g} min"
             say(f"[{place} of {len(chosen)}] {benchmark.name}: {benchmark.title}, {about}")
@@ -82,7 +82,7 @@ def _environment(plan: Plan) -> dict[str, str]:
 
 
 @contextmanager
-def alone(lock: Path = LOCK) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Held while benchmarks run on this machine, whatever checkout they are of. Refusal: somebody holds it."""
     with lock.open("a") as held:
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from benchmarks import seeing
+from benchmarks.goals.features import dask, times
 from benchmarks.page.plots import Dot, Picture, dots
 from benchmarks.page.words import table, with_spread
 
@@ -13,19 +14,18 @@ _NAMES = {"creditloop": "creditloop", "polars": "polars", "duckdb": "DuckDB", "p
 
 def features(found: dict[str, Any]) -> list[str | Picture]:
     """One customer, books by size, Dask; ratios drawn."""
-    blocks: list[str | Picture] = [table(["", *_NAMES.values()], list(_rows(found)))]
-    if dask := seeing.dask(found):
+    blocks: list[str | Picture] = [table(["", *_NAMES.values()], _rows(found))]
+    if seen := dask(found):
         seconds = {workers: _each(found["dask_seconds"][workers]) for workers in ("1", "2")}
         blocks.append(
             f"Dask, the catalogue's features of statements, turn by turn: one worker {seconds['1']} s, two "
-            f"{seconds['2']} s; two are {with_spread(dask.value, dask.low, dask.high)}x as fast."
+            f"{seconds['2']} s; two are {with_spread(seen.value, seen.low, seen.high)}x as fast."
         )
-    rows = list(_ratios(found))
     told = "times that polars, DuckDB and pandas take as long as creditloop, by size"
-    return [*blocks, dots("features", told, rows, "times as long as creditloop", lines=((1, "level"),))]
+    return [*blocks, dots("features", told, list(_ratios(found)), "times as long as creditloop", lines=((1, "level"),))]
 
 
-def _rows(found: dict[str, Any]) -> Any:
+def _rows(found: dict[str, Any]) -> Iterator[list[str]]:
     one = found["one_customer_us"]
     yield ["one customer of 24 rows, us", *(_cell(one, name, "median", "{:,.0f}") for name in _NAMES)]
     for rows, book in sorted(found["books"].items(), key=lambda item: int(item[0])):
@@ -42,13 +42,13 @@ def _cell(engines: dict[str, Any], name: str, middle: str, form: str) -> str:
     return words if name == "creditloop" else f"{words}; {one[middle] / ours[middle]:.3g}x"
 
 
-def _ratios(found: dict[str, Any]) -> Any:
+def _ratios(found: dict[str, Any]) -> Iterator[Dot]:
     sizes = [("one customer", found["one_customer_us"], "median")]
     books = sorted(found["books"].items(), key=lambda item: int(item[0]))
     sizes += [(f"{int(rows):,} rows", book, "seconds") for rows, book in books]
     for size, engines, middle in sizes:
         for name, words in list(_NAMES.items())[1:]:
-            if seen := seeing.times(engines, name, middle):
+            if seen := times(engines, name, middle):
                 yield Dot(f"{size}, {words}", seen.value, seen.low, seen.high, seen.value > 1)
 
 

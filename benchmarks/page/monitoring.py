@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import seeing
+from benchmarks.goals.seen import of_rounds
 from benchmarks.page.plots import Dot, Picture, dots
-from benchmarks.page.words import interval, table, with_spread
+from benchmarks.page.words import figure, interval, table, with_spread
 
 _VERDICTS = {
     "ours": "creditloop",
@@ -23,7 +23,7 @@ def drift(found: dict[str, Any]) -> list[str | Picture]:
     rows, drawn = [], []
     for row in found["table"]:
         ours, theirs, ratios = row["engines"]["creditloop"], row["engines"].get("evidently"), row.get("ratios")
-        seen = ratios and seeing.of_rounds(ratios)
+        seen = ratios and of_rounds(ratios)
         cells = [f"{row['rows']:,}", f"{ours['seconds']:.2f} s, {ours['peak_mb']:,.0f} MB"]
         cells += [f"{theirs['seconds']:.1f} s, {theirs['peak_mb']:,.0f} MB" if theirs else "not run"]
         rows.append([*cells, with_spread(seen.value, seen.low, seen.high, "{:.0f}x") if seen else ""])
@@ -55,7 +55,7 @@ def faults(found: dict[str, Any]) -> list[str | Picture]:
         delay = "" if not is_fault else "never" if row["delay"] is None else f"{row['delay']:g}"
         false = "" if is_fault else f"{row['false_a_year']:.1f}"
         lost = f"{row['lost']:,}" if is_fault else ""
-        rows.append([row["stream"], name, f"{row['right']:.0%}", delay, false, lost])
+        rows.append([row["stream"], name, figure(row["right"], "{:.0%}"), delay, false, lost])
         drawn += (
             [] if is_fault else [Dot(f"{row['stream']}, {name}", row["false_a_year"], good=row["false_a_year"] < 1)]
         )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import goals
 from benchmarks.catalogue import BENCHMARKS, Benchmark, told
 from benchmarks.common import ROOT
+from benchmarks.goals.every import COUNTED, GOALS
+from benchmarks.goals.goal import Judged, judged
 from benchmarks.page import customers, features, monitoring, serving, training, words
 from benchmarks.page.plots import Picture
 
@@ -83,18 +85,24 @@ def _left_over(page: Page, docs: Path) -> list[str]:
 
 def _goals(found: Results) -> str:
     """The table of every goal, in the order of the issues."""
-    each = [goals.judged(goal, found) for goal in goals.GOALS]
-    counts = {verdict: sum(one.verdict == verdict for one in each) for verdict in ("met", "missed", "not run", "shown")}
+    each = [judged(goal, found) for goal in GOALS]
+    counts = Counter(one.verdict for one in each)
     lead = (
-        f"{counts['met']} goals met, **{counts['missed']} missed**, {counts['not run']} not run; "
-        f"{counts['shown']} figures were only asked to be shown."
+        f"{counts['met']} goals met, **{counts['missed']} missed**, {counts['undecided']} undecided, "
+        f"{counts['not run']} not run; {counts['shown']} figures were only asked to be shown. A goal is judged by "
+        "the middle figure, a difference by its interval: undecided where that holds 0."
     )
     rows = [_goal(one, found) for one in each]
     head = ("issue", "goal", "seen (spread)", "", "measured by", "on")
-    return f"## Every goal\n\n{lead}\n\n{words.table(head, rows)}\n"
+    counted = words.table(("issue", "goal"), ((str(issue), goal) for issue, goal in COUNTED))
+    rest = "Goals that count faults, or say what always holds, are tried by the suite and `pytest -m campaign`"
+    return (
+        f"## Every goal\n\n{lead}\n\n{words.table(head, rows)}\n\n{rest}; "
+        f"[reliability.md](reliability.md) tells how many were tried and what failed:\n\n{counted}\n"
+    )
 
 
-def _goal(one: goals.Judged, found: Results) -> tuple[str, ...]:
+def _goal(one: Judged, found: Results) -> tuple[str, ...]:
     goal, seen = one.goal, one.seen
     run = found.get(goal.result, {}).get("run", {})
     shown = ""
@@ -106,12 +114,10 @@ def _goal(one: goals.Judged, found: Results) -> tuple[str, ...]:
     return str(goal.issue), goal.words, shown, _verdict(one), f"[{goal.benchmark}](#{anchor(goal.benchmark)})", on
 
 
-def _verdict(one: goals.Judged) -> str:
-    if one.verdict in ("shown", "not run"):
-        return one.verdict
-    doubt = "; the spread holds the goal" if one.is_doubtful else ""
-    by = f" by {one.by}"
-    return f"**missed**{by}{doubt}" if one.verdict == "missed" else f"met{by}{doubt}"
+def _verdict(one: Judged) -> str:
+    verdict = "**missed**" if one.verdict == "missed" else one.verdict
+    by = f" by {one.by}" if one.by else ""
+    return verdict + by + ("; the spread holds the goal" if one.is_doubtful else "")
 
 
 def anchor(name: str) -> str:

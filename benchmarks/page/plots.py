@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 
 mpl.use("Agg")
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -47,7 +48,7 @@ def dots(
     with mpl.rc_context(_STYLE):
         height = _AROUND + _ROW * len(rows)
         figure = Figure(figsize=(_WIDE, height), facecolor=_PAPER)
-        left = 0.02 + 0.0088 * max(len(row.label) for row in rows)
+        left = 0.02 + 0.0102 * max(len(row.label) for row in rows)
         axes = figure.add_axes((left, 0.52 / height, 0.97 - left, (height - _AROUND) / height))
         axes.set_facecolor(_PAPER)
         for place, row in enumerate(rows):
@@ -61,8 +62,7 @@ def dots(
                           ha="center", va="bottom", fontsize=8.5, color=_GOAL)  # fmt: skip
         axes.set_yticks(range(len(rows)), [row.label for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        if log:
-            _log_axis(axes, rows, lines)
+        _scale(axes, [*_ends(rows), *(value for value, _ in lines)], log)
         axes.set_xlabel(axis)
         axes.grid(axis="x", color=_GRID, linewidth=0.7)
         axes.set_axisbelow(True)
@@ -71,20 +71,26 @@ def dots(
         return Picture(name, told, _svg(figure))
 
 
-def _log_axis(axes: mpl.axes.Axes, rows: Sequence[Dot], lines: Sequence[tuple[float, str]]) -> None:
-    """Ticks at 1, 2, 5, 10 ... in plain numbers."""
-    axes.set_xscale("log")
-    ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None and end > 0]
-    ends += [value for value, _ in lines]
-    axes.set_xlim(min(ends) / 1.25, max(ends) * 1.25)
-    wide = max(ends) / min(ends) > 300
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def _ends(rows: Sequence[Dot]) -> list[float]:
+    return [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
+
+
+def _scale(axes: Axes, ends: Sequence[float], log: bool) -> None:
+    """Ticks in plain numbers: at 1, 2, 5, 10 ... of a log axis; a linear one begins at 0 where nothing lies below."""
+    if log:
+        axes.set_xscale("log")
+        axes.set_xlim(min(ends) / 1.25, max(ends) * 1.25)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if max(ends) / min(ends) > 300 else (1.0, 2.0, 5.0)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    elif min(ends) >= 0:
+        axes.set_xlim(0, 1.05 * max(ends))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def _svg(figure: Figure) -> str:
     """Text stays text, and the same figure gives the same bytes."""
     picture = io.StringIO()
-    figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None}, facecolor=_PAPER)
+    figure.savefig(
+        picture, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.12
+    )
     return "\n".join(line.rstrip() for line in picture.getvalue().splitlines()) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks import seeing
+from benchmarks.goals.seen import at, of_rounds
 from benchmarks.page.plots import Dot, Picture, dots
 from benchmarks.page.words import table, with_spread
 
@@ -25,7 +25,7 @@ def _http(name: str, lines: tuple[tuple[float, str], ...], found: dict[str, Any]
     rows, drawn = [], []
     for service, words in _SERVICES.items():
         for connections, count in _COUNTS.items():
-            if one := seeing.at(found, service, connections):
+            if one := at(found, service, connections):
                 ratio = with_spread(one["ours_over_this"], one["low"], one["high"], "{:.2f}x")
                 times = [f"{one['per_second']:,.0f}", f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}"]
                 rows.append([words, connections, *times, "" if service == "creditloop" else ratio])
@@ -80,7 +80,7 @@ def batch(found: dict[str, Any]) -> list[str | Picture]:
     """Seconds of each, and how many times as long ours takes."""
     rows = [["creditloop: raw score, PD, points, grade", f"{found['seconds']['ours']:.3f}"]]
     for name, words in (("booster", "all cores"), ("booster_one_thread", "one thread")):
-        seen = seeing.of_rounds(found["ratios"][name])
+        seen = of_rounds(found["ratios"][name])
         ratio = with_spread(seen.value, seen.low, seen.high, "{:.2f}x")
         rows.append([f"`Booster.predict`, {words}", f"{found['seconds'][name]:.3f}", ratio])
     told = f"{found['rows']:,} rows, {found['trees']} trees."

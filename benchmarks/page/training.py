@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import seeing
+from benchmarks.goals.training import INTERVALS, held, width
 from benchmarks.page.plots import Dot, Picture, dots
-from benchmarks.page.words import interval, last_run, table, with_spread
+from benchmarks.page.words import figure, interval, last_run, table, with_spread
 
 _SIGNED = "{:+.4f}"
 _PORTFOLIOS = {"taiwan": "Taiwan", "german": "German", "polish_1": "Polish, year 1", "polish_5": "Polish, year 5"}
@@ -123,24 +123,26 @@ def tuning(found: dict[str, Any]) -> list[str | Picture]:
 def sizes(found: dict[str, Any]) -> list[str | Picture]:
     """True size of the Jeffreys test, coverage of intervals."""
     rows = [
-        [f"{row['pd']:.1%}, {row['rows']:,}", *(f"{row[f'rho_{rho}']:.1%}" for rho in ("0", "0.04", "0.12"))]
+        [f"{_percent(row['pd'])}, {row['rows']:,}", *(_percent(row[f"rho_{rho}"]) for rho in ("0", "0.04", "0.12"))]
         for row in found["sizes"]
     ]
     drawn = [
         Dot(
-            f"PD {row['pd']:.1%}, {row['rows']:,} rows, {words}", 100 * row[f"rho_{rho}"], good=row[f"rho_{rho}"] < 0.06
+            f"PD {_percent(row['pd'])}, {row['rows']:,} rows, {words}",
+            100 * row[f"rho_{rho}"],
+            good=row[f"rho_{rho}"] < 0.06,
         )
         for row in found["sizes"]
         for rho, words in (("0", "independent"), ("0.12", "correlation 0.12"))
     ]
     covered = found["coverage_of_95"]
-    told = f"how often the Jeffreys test rejects a right PD at a nominal {found['jeffreys_nominal']:.0%}"
+    told = f"how often the Jeffreys test rejects a right PD at a nominal {_percent(found['jeffreys_nominal'])}"
     return [
-        f"How often the Jeffreys test rejects a right PD at a nominal {found['jeffreys_nominal']:.0%}:",
+        f"How often the Jeffreys test rejects a right PD at a nominal {_percent(found['jeffreys_nominal'])}:",
         table(["PD, rows", "independent", "correlation 0.04", "correlation 0.12"], rows),
         dots("sizes", told, drawn, "percent", lines=((100 * found["jeffreys_nominal"], "nominal"),)),
-        f"Coverage of 95 % intervals on samples of {found['sample']:,}: AUC (DeLong) {covered['auc_delong']:.1%}, "
-        f"default rate (Jeffreys) {covered['default_rate_jeffreys']:.1%}.",
+        f"Coverage of 95 % intervals, samples of {found['sample']:,}: AUC (DeLong) {_percent(covered['auc_delong'])}, "
+        f"default rate (Jeffreys) {_percent(covered['default_rate_jeffreys'])}.",
     ]
 
 
@@ -171,11 +173,11 @@ def pd_interval(found: dict[str, Any]) -> list[str | Picture]:
     """How often each kind of interval holds the mean true PD, by when."""
     rows, drawn = [], []
     for when in dict.fromkeys(one["when"] for one in found["bins"]):
-        for kind, words in seeing.INTERVALS.items():
-            if seen := seeing.held(when, kind=kind)(found):
-                width = seeing.width(found, when, kind)
+        for kind, words in INTERVALS.items():
+            if seen := held(when, kind=kind)(found):
+                wide = width(found, when, kind)
                 rows.append(
-                    [when, words, with_spread(seen.value, seen.low, seen.high, "{:.0%}"), seen.words, f"{width:.4f}"]
+                    [when, words, with_spread(seen.value, seen.low, seen.high, "{:.0%}"), seen.words, f"{wide:.4f}"]
                 )
                 drawn.append(
                     Dot(
@@ -189,6 +191,10 @@ def pd_interval(found: dict[str, Any]) -> list[str | Picture]:
     head = ["when", "interval", "holds the mean true PD (lowest and highest portfolio)", "of", "mean width"]
     told = "share of bins whose 90 % interval holds their mean true PD"
     return [table(head, rows), dots("pd_interval", told, drawn, "percent of bins", log=False, lines=((90, "nominal"),))]
+
+
+def _percent(share: float) -> str:
+    return figure(share, "{:.1%}")
 
 
 SHOWN = {

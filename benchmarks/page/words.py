@@ -17,8 +17,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def with_spread(value: float, low: float | None, high: float | None, form: str = "{:.2f}") -> str:
     """`1.29x (1.19x to 1.57x)`, or the value alone where a single run gave it."""
-    middle = form.format(value)
-    return middle if low is None or high is None else f"{middle} ({form.format(low)} to {form.format(high)})"
+    middle = figure(value, form)
+    return middle if low is None or high is None else f"{middle} ({figure(low, form)} to {figure(high, form)})"
+
+
+def figure(value: float, form: str) -> str:
+    """A number in this form; percent stands apart, as everywhere in our docs."""
+    return form.format(value).replace("%", " %")
 
 
 def interval(one: Mapping[str, Any], form: str = "{:.4f}") -> str:
