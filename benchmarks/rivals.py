@@ -4,8 +4,8 @@ Outer stratified folds judge. Inside each, ours is made as `creditloop train` ma
 calibrated by inner folds, fitted on all outer training rows. Rivals learn from the same rows, on the published
 columns but those that may not decide about credit; the WOE scorecard reads our features. No judged row is seen by
 anything before it is judged. FLAML gets as many seconds as ours took on the same fold, 30 at least.
-The rivals are no part of the stack. In an environment of its own, beside the stack: pip install xgboost catboost flaml
 Run: python -m benchmarks.rivals [german polish_1 polish_5 taiwan] --data FOLDER [--trials 30] [--outer 5] [--inner 5]
+The rivals are no part of the stack. In an environment of its own, beside the stack: pip install xgboost catboost flaml
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ def _cell(engines: dict[str, Any], name: str, middle: str, form: str) -> str:
         return "not run"
     words = with_spread(one[middle], one["low"], one["high"], form)
     words += f"; {one['peak_gb']:.2f} GB" if "peak_gb" in one else ""
-    return words if name == "creditloop" else f"{words}; {one[middle] / ours[middle]:.3g}x"
+    times_ours = one[middle] / ours[middle]
+    return words if name == "creditloop" else f"{words}; {times_ours:,.{0 if times_ours >= 100 else 2}f}x"
 
 
 def _ratios(found: dict[str, Any]) -> Iterator[Dot]:

@@ -29,7 +29,8 @@ look, `list` tells what there is. Peers live in environments of their own, which
 
 Single figures move by tens of percent from run to run: believe ratios and their spread. What was measured on a busy
 machine says so. Faults tried on purpose are counted in [reliability.md](reliability.md), unit prices in
-[scaling.md](scaling.md).
+[scaling.md](scaling.md). In plots green is better than the rival or within the goal, red worse or beyond it, blue level
+or not judged; whiskers are the spread.
 """
 
 
@@ -117,7 +118,7 @@ def _goal(one: Judged, found: Results) -> tuple[str, ...]:
 def _verdict(one: Judged) -> str:
     verdict = "**missed**" if one.verdict == "missed" else one.verdict
     by = f" by {one.by}" if one.by else ""
-    return verdict + by + ("; the spread holds the goal" if one.is_doubtful else "")
+    return verdict + by + ("; the goal lies within the spread" if one.is_doubtful else "")
 
 
 def anchor(name: str) -> str:
@@ -145,7 +146,7 @@ def _section(benchmark: Benchmark, found: Results) -> list[str | Picture]:
 def _provenance(found: Mapping[str, Any]) -> str:
     """How these figures came about: when, by what code, on what, how long, and what the spread means."""
     run = found.get("run", {})
-    parts = [f"Measured {words.last_run(found)}; {words.machine(found)}"]
+    parts = [f"Measured: {words.last_run(found)}; {words.machine(found)}"]
     if run:
         seeds = ", ".join(map(str, run["seeds"]))
         parts += [f"load {run['load']:g} before", f"{run['seconds'] / 60:.1f} min", f"`{run['command']}`"]

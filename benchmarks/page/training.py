@@ -49,7 +49,10 @@ def rivals(found: dict[str, Any]) -> list[str | Picture]:
         if one is None:
             blocks.append(f"{words}: **not run**.")
             continue
-        blocks += [_of_portfolio(words, one), table(_HEAD, [_contender(*row) for row in one["contenders"].items()])]
+        blocks += [
+            _of_portfolio(words, one),
+            table(_HEAD, [[*_contender(*row), f"{one['seconds'][row[0]]:,.0f}"] for row in one["contenders"].items()]),
+        ]
         drawn += [
             Dot(f"{words}: {rival}", gained["value"], gained["low"], gained["high"], _good(row["ours_is"]["auc"]))
             for rival, row in one["contenders"].items()
@@ -75,7 +78,7 @@ def _contender(name: str, row: dict[str, Any]) -> list[str]:
     measures = ("auc", "log_loss", "brier")
     cells = [name, *(interval(row[measure]) for measure in measures)]
     if "ours_is" not in row:
-        return cells
+        return [*cells, "", ""]
     is_ = [row["ours_is"][measure] for measure in measures]
     return [
         *cells,
