@@ -141,7 +141,9 @@ BENCHMARKS = (
         "faults",
         "Planted faults",
         90,
-        ("--seeds", "1", "--customers", "1500", "--evidently", "0"),
+        ("--seeds", "1", "--customers", "1500", "--evidently", "0", "--nannyml", "{peers}"),
+        (("--nannyml", "{peers}"),),
+        peers="nannyml",
     ),
     Benchmark("retraining", "When to retrain", 25, ("--seeds", "1", "--customers", "1500", "--months", "6")),
     Benchmark(

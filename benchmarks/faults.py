@@ -28,7 +28,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import keep
 from benchmarks.faults_rivals import NannyML
 from benchmarks.faults_table import RIGHT, SOUND, table
 from benchmarks.faults_watched import Watched
@@ -132,13 +131,9 @@ def main() -> None:
     if arguments.one is not None:
         print(json.dumps(one(arguments)))
         return
-    name = arguments.into or "faults"
-    found: list[dict[str, Any]] = []
-    for found in runs("benchmarks.faults", name, arguments):
+    for found in runs("benchmarks.faults", arguments.into or "faults", arguments, table):
         if found:
             print(f"{len(found)} seeds", *map(json.dumps, table(found)), sep="\n", flush=True)
-    asked = {key: getattr(arguments, key) for key in ("customers", "evidently", "nannyml")}
-    keep(name, {"arguments": asked, "table": table(found), "runs": found})
 
 
 if __name__ == "__main__":

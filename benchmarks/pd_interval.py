@@ -12,6 +12,7 @@ Run: python -m benchmarks.pd_interval [--product consumer_platform] [--customers
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from configs.settings import load_product, load_settings
 from features import load, matrix
 from features.contracts import to_day
@@ -42,14 +43,16 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=9_100, help="take fresh seeds for a final run")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     arguments = parser.parse_args()
-    runs = []
-    for place, seed in enumerate(range(arguments.first, arguments.first + arguments.seeds)):
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    run, runs = begun(dt.datetime.now(dt.UTC), seeds, "lowest and highest portfolio"), []
+    for place, seed in enumerate(seeds):
         made = MADE[place % len(MADE)]
         runs.append(one_seed(arguments.product, arguments.customers, arguments.trials, seed, made, arguments.threads))
         print(f"portfolio {seed}, made in month {made}:", *_told(runs[-1]), sep="\n  ", flush=True)
     found = pd.concat(runs)
     print("all:", *_told(found), sep="\n  ")
-    print(keep(f"pd_interval_{arguments.product}", {"bins": found.to_dict("records"), "arguments": vars(arguments)}))
+    values = {"bins": found.to_dict("records"), "arguments": vars(arguments)}
+    print(keep(f"pd_interval_{arguments.product}", values, run))
 
 
 def _told(found: pd.DataFrame) -> list[str]:

@@ -32,9 +32,7 @@ def add_seeds(parser: argparse.ArgumentParser, seeds: int, first: int) -> None:
     parser.add_argument("--into", default=None, metavar="NAME", help="keep results under this name")
 
 
-def runs(
-    module: str, name: str, arguments: argparse.Namespace, table: Callable[[Found], Any] = lambda _: None
-) -> Iterator[Found]:
+def runs(module: str, name: str, arguments: argparse.Namespace, table: Callable[[Found], Any]) -> Iterator[Found]:
     """All results so far, after each seed: those kept already, then each that was missing.
 
     `benchmarks/results/NAME.json` keeps them, with the `table` of all; results of other arguments are not taken up.

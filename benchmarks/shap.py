@@ -7,6 +7,7 @@ Run: python -m benchmarks.shap [--rounds 9]
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from serving.shap import make_explainer
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -83,6 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
+    run = begun(dt.datetime.now(dt.UTC), (0, 1), "lowest and highest ratio of the rounds")
     found = {name: of_model(shape, rounds) for name, shape in MODELS.items()}
     for name, figures in found.items():
         for what in ("one row", "160 rows"):
@@ -91,7 +93,7 @@ def main() -> None:
                 f"{name}, {what}: LightGBM {f['lightgbm']:,.0f} us, ours {f['ours']:,.0f} us, "
                 f"{f['ratio']:.1f}x ({f['low']:.1f} to {f['high']:.1f})"
             )
-    print(keep("shap", found))
+    print(keep("shap", found, run))
 
 
 if __name__ == "__main__":

@@ -35,8 +35,9 @@ def told_right(found: Result) -> Seen | None:
 
 
 def false_alarms(found: Result) -> Seen | None:
-    """The mean over sound streams; the quietest and the loudest."""
-    each = [row["false_a_year"] for row in found.get("table", ()) if row["verdict"] == "ours" and "false_a_year" in row]
+    """The mean over sound streams, true calls for a new level left out; the quietest and the loudest."""
+    rows = [row for row in found.get("table", ()) if row["verdict"] == "ours" and "false_a_year" in row]
+    each = [row["false_a_year"] - row.get("level_true_a_year", 0.0) for row in rows]
     return Seen(mean(each), min(each), max(each), "lowest and highest stream") if each else None
 
 

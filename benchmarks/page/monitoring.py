@@ -53,7 +53,7 @@ def faults(found: dict[str, Any]) -> list[str | Picture]:
     for row in found["table"]:
         name, is_fault = _VERDICTS.get(row["verdict"], row["verdict"]), "delay" in row
         delay = "" if not is_fault else "never" if row["delay"] is None else f"{row['delay']:g}"
-        false = "" if is_fault else f"{row['false_a_year']:.1f}"
+        false = "" if is_fault else _false(row)
         lost = f"{row['lost']:,}" if is_fault else ""
         rows.append([row["stream"], name, figure(row["right"], "{:.0%}"), delay, false, lost])
         drawn += (
@@ -70,6 +70,12 @@ def faults(found: dict[str, Any]) -> list[str | Picture]:
     told = "false alarms a year on streams in which nothing is wrong"
     seeds = f"{len(found['runs'])} seeds of {found['arguments']['customers']:,} customers."
     return [seeds, table(head, rows), dots("faults", told, drawn, "alarms a year", log=False)]
+
+
+def _false(row: dict[str, Any]) -> str:
+    """Alarms a year where nothing is wrong, and how many of them called for a new level when it was off."""
+    true = row.get("level_true_a_year")
+    return f"{row['false_a_year']:.1f}" + (f"; {true:.1f} of them true of the level" if true else "")
 
 
 def retraining(found: dict[str, Any]) -> list[str | Picture]:

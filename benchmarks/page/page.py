@@ -96,7 +96,7 @@ def _goals(found: Results) -> str:
     rows = [_goal(one, found) for one in each]
     head = ("issue", "goal", "seen (spread)", "", "measured by", "on")
     counted = words.table(("issue", "goal"), ((str(issue), goal) for issue, goal in COUNTED))
-    rest = "Goals that count faults, or say what always holds, are tried by the suite and `pytest -m campaign`"
+    rest = "Goals that count faults, or say what always holds, are tried by the suite and `python -m tests.campaign`"
     return (
         f"## Every goal\n\n{lead}\n\n{words.table(head, rows)}\n\n{rest}; "
         f"[reliability.md](reliability.md) tells how many were tried and what failed:\n\n{counted}\n"
