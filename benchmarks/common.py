@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from configs.whole import whole
+
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = "CREDITLOOP_BENCHMARKS"  # names another folder for results: a look replaces nothing measured in full
 _STACK = ("lightgbm", "optuna", "numpy", "numba", "scikit-learn", "pandas", "bentoml", "mlflow", "evidently")
@@ -71,7 +73,8 @@ def keep(name: str, values: Mapping[str, Any], run: Run | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     kept = {"machine": machine(run.peers), "run": run.told(), **values}
-    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    with whole(path) as unfinished:
+        unfinished.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return path
 
 
@@ -86,8 +89,8 @@ def results() -> Path:
     return Path(os.environ.get(ELSEWHERE) or ROOT / "benchmarks" / "results")
 
 
-def machine(peers: Mapping[str, str]) -> dict[str, Any]:
-    """The processor, cores, Python and libraries a number was measured on."""
+def machine(peers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The processor, cores, Python and libraries a number was measured on; `peers` are versions in another Python."""
     cpu = next(
         (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
         platform.processor(),
@@ -96,7 +99,7 @@ def machine(peers: Mapping[str, str]) -> dict[str, Any]:
         "cpu": cpu,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "libraries": versions((*_STACK, *PEERS)) | dict(peers),
+        "libraries": versions((*_STACK, *PEERS)) | dict(peers or {}),
     }
 
 
