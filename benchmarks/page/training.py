@@ -96,31 +96,37 @@ def tuning(found: dict[str, Any]) -> list[str | Picture]:
     head = [
         "",
         "seconds, all trials",
-        "log-loss reached",
+        "log-loss",
         "AUC",
         "seconds to the common log-loss",
         "ours to it",
         "times as long",
     ]
-    rows = [
-        [
-            name,
-            f"{run['seconds']:.1f}",
-            f"{run['log_loss']:.5f}",
-            f"{run['auc']:.4f}",
-            *(
-                []
-                if name == "creditloop"
-                else [
-                    f"{run['seconds_to_common']:.1f}",
-                    f"{run['ours_to_common']:.1f}",
-                    f"{run['ratio_to_common']:.2f}x",
-                ]
-            ),
-        ]
-        for name, run in found["runs"].items()
+    rivals_ = {name: run for name, run in found["runs"].items() if name != "creditloop"}
+    rows = [_tuned("creditloop", found["runs"]["creditloop"])]
+    rows += [
+        [*_tuned(name, run), *(f"{run[key]:.1f}" for key in _TO_COMMON), f"{run['ratio_to_common']:.2f}x"]
+        for name, run in rivals_.items()
     ]
-    return [f"{found['trials']} trials each, {found['rows']:,} rows.", table(head, rows)]
+    drawn = [
+        Dot(f"{name}: {words}", run[key], good=run[key] >= 3)
+        for name, run in rivals_.items()
+        for words, key in (("to the same log-loss", "ratio_to_common"), ("all trials", "ratio_all_trials"))
+    ]
+    told = "seconds of each rival over ours, to the same log-loss and for all trials"
+    lines = ((1, "level"), (3, "goal"))
+    return [
+        f"{found['trials']} trials each, {found['rows']:,} rows.",
+        table(head, rows),
+        dots("tuning", told, drawn, "times as long as creditloop", lines=lines),
+    ]
+
+
+_TO_COMMON = ("seconds_to_common", "ours_to_common")
+
+
+def _tuned(name: str, run: dict[str, Any]) -> list[str]:
+    return [name, f"{run['seconds']:.1f}", f"{run['log_loss']:.5f}", f"{run['auc']:.4f}"]
 
 
 def sizes(found: dict[str, Any]) -> list[str | Picture]:
