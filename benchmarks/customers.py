@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.customers_seed import MONTHS, POLICIES, QUEUES, one
 from benchmarks.customers_world import Economics
-from benchmarks.resumed import Found, add_seeds, interval, runs
+from benchmarks.resumed import Found, add_seeds, interval, runs, words
 
 
 def summary(runs: Found) -> dict[str, Any]:
@@ -63,21 +63,12 @@ def summary(runs: Found) -> dict[str, Any]:
 
 def told(found: Mapping[str, Any]) -> str:
     """The summary in lines."""
-
-    def said(one: Mapping[str, float | None], scale: float = 1.0) -> str:
-        return " .. ".join("-" if one[key] is None else f"{one[key] * scale:,.4g}" for key in ("low", "mean", "high"))
-
-    lines = [f"{found['seeds']} seeds, {MONTHS} months; low .. mean .. high of 95 %"]
-    for part in ("policies", "paired"):
+    lines = [f"{found['seeds']} seeds, {MONTHS} months; mean and 95 %"]
+    for part in ("policies", "paired", "warnings"):
         for name, values in found[part].items():
-            kept, *money = (said(values[key], 100 if key == "sales_kept" else 1) for key in values)
-            lines.append(
-                f"{name:<28} sales kept, % {kept} | bad debt {money[0]} | funding {money[1]} | profit {money[2]}"
-            )
-    for name, values in found["warnings"].items():
-        lines.append(f"{name:<28} " + " | ".join(f"{key} {said(one)}" for key, one in values.items()))
+            lines.append(f"{name:<28} " + " | ".join(f"{key} {words(one)}" for key, one in values.items()))
     for part in ("saved", "paired"):
-        lines += [f"calls: {name:<28} {said(one)}" for name, one in found["collections"][part].items()]
+        lines += [f"calls: {name:<28} {words(one)}" for name, one in found["collections"][part].items()]
     return "\n".join(lines)
 
 

@@ -63,10 +63,11 @@ def interval(values: Sequence[float] | np.ndarray) -> dict[str, float | None]:
 
 def said(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of a table for a terminal: intervals in words."""
-    return {key: _words(value) if isinstance(value, dict) and "mean" in value else value for key, value in row.items()}
+    return {key: words(value) if isinstance(value, dict) and "mean" in value else value for key, value in row.items()}
 
 
-def _words(one: Mapping[str, float | None]) -> str:
+def words(one: Mapping[str, float | None]) -> str:
+    """`mean (low to high)`."""
     if one["mean"] is None:
         return "-"
     return f"{one['mean']:,.4g}" + ("" if one["low"] is None else f" ({one['low']:,.4g} to {one['high']:,.4g})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 
@@ -15,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 _INK, _PAPER, _GRID = "#1d2733", "#fbfbf9", "#d9dee4"
 _DOT, _GOOD, _BAD, _GOAL = "#3b6ea8", "#2a7f62", "#b5473c", "#8a6d1f"
-_STYLE = dict.fromkeys(
+_STYLE: dict[Any, Any] = dict.fromkeys(
     ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor"), _INK
 ) | {"svg.fonttype": "none", "svg.hashsalt": "creditloop", "font.size": 9.5}
 _WIDE, _ROW, _AROUND = 7.4, 0.27, 0.95  # inches: the width, the height of a row, of title and axis
