@@ -67,10 +67,12 @@ def said(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def words(one: Mapping[str, float | None]) -> str:
-    """`mean (low to high)`."""
-    if one["mean"] is None:
+    """`mean (low to high)`, or the mean alone of one seed."""
+    mean, low, high = (one[key] for key in ("mean", "low", "high"))
+    if mean is None:
         return "-"
-    return f"{one['mean']:,.4g}" + ("" if one["low"] is None else f" ({one['low']:,.4g} to {one['high']:,.4g})")
+    form = ",.0f" if abs(mean) >= 1000 else ".4g"
+    return format(mean, form) + ("" if low is None or high is None else f" ({low:{form}} to {high:{form}})")
 
 
 def _kept(name: str, asked: Mapping[str, Any]) -> Found:
