@@ -20,6 +20,7 @@ from configs.whole import whole
 
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = "CREDITLOOP_BENCHMARKS"  # names another folder for results: a look replaces nothing measured in full
+BUSY = 0.2  # share of the cores that others take, from which a figure of time is worth little
 _STACK = ("lightgbm", "optuna", "numpy", "numba", "scikit-learn", "pandas", "bentoml", "mlflow", "evidently")
 PEERS = ("polars", "duckdb", "dask", "xgboost", "catboost", "flaml", "fastapi", "uvicorn", "orjson", "shap", "nannyml")
 
@@ -28,8 +29,8 @@ PEERS = ("polars", "duckdb", "dask", "xgboost", "catboost", "flaml", "fastapi", 
 class Run:
     """One run of a benchmark: when and how it was begun, by which code, and what its spread means.
 
-    `changed` says that the code differed from `commit`; `load` is the machine's load average over the minute before;
-    `peers` are the versions of rivals that another Python holds.
+    `changed` says that the code differed from `commit`; `busy` is the share of the machine's cores that other work
+    took in the half second before (None where that can not be told); `peers` are versions that another Python holds.
     """
 
     at: str
@@ -38,13 +39,13 @@ class Run:
     command: str
     seeds: tuple[int, ...]
     spread: str
-    load: float
+    busy: float | None
     peers: Mapping[str, str]
     began: float
 
     def told(self) -> dict[str, Any]:
         """As it is kept, with the seconds since it was begun."""
-        names = ("at", "commit", "changed", "command", "seeds", "spread", "load")
+        names = ("at", "commit", "changed", "command", "seeds", "spread", "busy")
         return {name: getattr(self, name) for name in names} | {"seconds": round(time.monotonic() - self.began, 1)}
 
 
@@ -57,7 +58,7 @@ def begun(now: dt.datetime, seeds: Iterable[int], spread: str, peers: str | None
         command=shlex.join(["python", *sys.orig_argv[1:]]),
         seeds=tuple(seeds),
         spread=spread,
-        load=round(os.getloadavg()[0], 2),
+        busy=busy(),
         peers=_versions_in(peers) if peers else {},
         began=time.monotonic(),
     )
@@ -101,6 +102,23 @@ def machine(peers: Mapping[str, str] | None = None) -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": versions((*_STACK, *PEERS)) | dict(peers or {}),
     }
+
+
+def busy(seconds: float = 0.5) -> float | None:
+    """The share of all cores that anybody takes during so many seconds, in which we do nothing."""
+    before = _ticks()
+    time.sleep(seconds)
+    after = _ticks()
+    if before is None or after is None or after[1] == before[1]:
+        return None
+    return round(1 - (after[0] - before[0]) / (after[1] - before[1]), 2)
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Ticks that the cores have idled or waited for a disk since the machine began, and all (Linux)."""
+    first = next(iter(_lines(Path("/proc/stat"))), "")
+    ticks = [int(number) for number in first.split()[1:9]]
+    return (ticks[3] + ticks[4], sum(ticks)) if len(ticks) == 8 else None
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from benchmarks import environments
 from benchmarks.catalogue import Benchmark, Words, filled
-from benchmarks.common import ELSEWHERE, ROOT
+from benchmarks.common import BUSY, ELSEWHERE, ROOT, busy
 from configs.errors import Refusal
 
-BUSY = 1.0  # load average from which a figure of time is worth little
 LOCK = Path(tempfile.gettempdir()) / "creditloop-benchmarks.lock"
 Say = Callable[[str], None]
 
@@ -55,8 +54,8 @@ def run_all(chosen: Sequence[Benchmark], plan: Plan, say: Say) -> Iterator[Ended
         for place, benchmark in enumerate(chosen, 1):
             about = "a look" if plan.small else f"about {benchmark.minutes:g} min"
             say(f"[{place} of {len(chosen)}] {benchmark.name}: {benchmark.title}, {about}")
-            if (load := os.getloadavg()[0]) > BUSY:
-                say(f"    the machine is busy (load {load:.1f}): believe no seconds measured now")
+            if (share := busy()) is not None and share > BUSY:
+                say(f"    others take {share:.0%} of the machine: believe no seconds measured now")
             ended = run_one(benchmark, plan, say)
             say(f"    {ended.wrong or 'done'}, after {ended.seconds:,.0f} s")
             yield ended

@@ -143,6 +143,11 @@ def test_a_result_names_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert common.kept_as("y") == {}
 
 
+def test_a_share_of_the_cores_is_busy() -> None:
+    share = common.busy(0.05)
+    assert share is None or 0 <= share <= 1
+
+
 def test_a_study_does_only_the_seeds_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(common.ELSEWHERE, str(tmp_path / "results"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -19,7 +19,7 @@ def features(found: dict[str, Any]) -> list[str | Picture]:
         seconds = {workers: _each(found["dask_seconds"][workers]) for workers in ("1", "2")}
         blocks.append(
             f"Dask, the catalogue's features of statements, turn by turn: one worker {seconds['1']} s, two "
-            f"{seconds['2']} s; two are {with_spread(seen.value, seen.low, seen.high)}x as fast."
+            f"{seconds['2']} s; two are {with_spread(seen.value, seen.low, seen.high, '{:.2f}x')} as fast."
         )
     told = "times that polars, DuckDB and pandas take as long as creditloop, by size"
     return [*blocks, dots("features", told, list(_ratios(found)), "times as long as creditloop", lines=((1, "level"),))]

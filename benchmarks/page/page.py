@@ -112,6 +112,7 @@ def _goal(one: Judged, found: Results) -> tuple[str, ...]:
             f"; {seen.words}" if seen.words else ""
         )
     on = "" if seen is None else run["at"][:10] if run.get("at") else "not kept"
+    on += ", busy machine" if seen and words.is_busy(run) else ""
     return str(goal.issue), goal.words, shown, _verdict(one), f"[{goal.benchmark}](#{anchor(goal.benchmark)})", on
 
 
@@ -149,7 +150,8 @@ def _provenance(found: Mapping[str, Any]) -> str:
     parts = [f"Measured: {words.last_run(found)}; {words.machine(found)}"]
     if run:
         seeds = ", ".join(map(str, run["seeds"]))
-        parts += [f"load {run['load']:g} before", f"{run['seconds'] / 60:.1f} min", f"`{run['command']}`"]
+        parts += [] if run.get("busy") is None else [words.figure(run["busy"], "{:.0%}") + " of it busy before"]
+        parts += [f"{run['seconds'] / 60:.1f} min", f"`{run['command']}`"]
         parts += [f"seeds {seeds}"] if seeds else []
         parts += [f"spread: {run['spread']}"] if run["spread"] else []
     return "; ".join(parts) + "."

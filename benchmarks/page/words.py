@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.common import BUSY
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; empty cells where a row is short."""
@@ -40,6 +42,11 @@ def last_run(found: Mapping[str, Any]) -> str:
     commit = f"commit {run['commit']}" if run.get("commit") else "commit not kept"
     changed = ", with changes not committed" if run.get("changed") else ""
     return f"{run['at'][:16].replace('T', ' ') if run.get('at') else 'date not kept'}, {commit}{changed}"
+
+
+def is_busy(run: Mapping[str, Any]) -> bool:
+    """Others took so much of the cores when it began that seconds are worth little."""
+    return (run.get("busy") or 0.0) > BUSY
 
 
 def machine(found: Mapping[str, Any]) -> str:
