@@ -29,8 +29,8 @@ look, `list` tells what there is. Peers live in environments of their own, which
 
 Single figures move by tens of percent from run to run: believe ratios and their spread. What was measured on a busy
 machine says so. Faults tried on purpose are counted in [reliability.md](reliability.md), unit prices in
-[scaling.md](scaling.md). In plots green reaches the goal, or is better than the rival where none is set, red does not, blue is
-level or not judged; whiskers are the spread.
+[scaling.md](scaling.md). In plots green reaches the goal, or is better than the rival where none is set, red does not,
+blue is level or not judged; whiskers are the spread.
 """
 
 
