@@ -1,4 +1,4 @@
-"""What tests of several rooms share: the shipped products, made-up histories of customers, a real PostgreSQL."""
+"""What tests of several rooms share: shipped products, made-up histories of customers, a PostgreSQL, an S3 server."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from features.check import check_frame
 from features.contracts import JUDGING, Columns, Table, to_day
 from features.load import table_contract
 from features.records import columns_of_records, record_type
+from tests import object_store
 from tests.postgres import server
 
 Record = dict[str, Any]
@@ -219,3 +220,19 @@ def postgres_database(postgres: str) -> Callable[[], AbstractContextManager[str]
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
     return made
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of an S3-compatible server of its own, on loopback."""
+    with object_store.server(tmp_path_factory.mktemp("s3")) as place:
+        yield place
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL, as Arrow reads it, of an empty bucket of its own in that store; this process has the key to it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    query = f"scheme=http&endpoint_override={s3}&region=us-east-1&allow_bucket_creation=true"
+    return f"s3://b{uuid.uuid4().hex}/of/ours?{query}"

@@ -52,8 +52,12 @@ def train(
 ) -> Outcome:
     """Train a challenger on what had matured by `now` and let the gate judge it against the champion.
 
-    `stage` is told what happens next, `progress` each trial. Raises DataError where the data cannot train a model.
+    `stage` is told what happens next, `progress` each trial. Raises DataError where the data cannot train a model,
+    ConfigError where nothing could be registered at the end.
     """
+    from training import registry  # MLflow takes seconds to import: only who trains pays
+
+    registry.require_client(settings.stores.artifacts)
     stage("build features and labels")
     data = dataset.assemble(product, tables, now)
     stage("look how far back outcomes still teach")

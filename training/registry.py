@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from configs.errors import ConfigError
 from configs.settings import Settings
 from training.bundle import Bundle
 
@@ -48,6 +50,12 @@ def prepare(tracking: str) -> None:
     _quiet()
     mlflow.set_tracking_uri(tracking)
     MlflowClient().search_experiments(max_results=1)
+
+
+def require_client(artifacts: str) -> None:
+    """Raises ConfigError where artefacts lie in an S3 store and MLflow's client of it is not installed."""
+    if artifacts.startswith("s3://") and find_spec("boto3") is None:
+        raise ConfigError("stores.artifacts: s3:// needs boto3, which is not installed: pip install 'creditloop[s3]'")
 
 
 def register(bundle: Bundle, run: Run, settings: Settings) -> str:

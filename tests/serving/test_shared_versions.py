@@ -19,8 +19,11 @@ NOW = "2026-01-31T00:00:00+00:00"
 
 @pytest.fixture
 def other(tmp_path: Path, bundle: Bundle, trust) -> tuple[Path, Ledger]:
-    """A home without a version, that knows where they lie, and a ledger in which one is champion."""
-    place = (tmp_path / "place").as_uri()
+    """A home without a version, that knows the folder where they lie, and a ledger in which one is champion."""
+    return _home(tmp_path, (tmp_path / "place").as_uri(), bundle, trust)
+
+
+def _home(tmp_path: Path, place: str, bundle: Bundle, trust) -> tuple[Path, Ledger]:
     depot.push(bundle.folder, place)
     home = tmp_path / "other"
     home.mkdir()
@@ -35,6 +38,14 @@ def test_a_home_without_the_champion_brings_it(other: tuple[Path, Ledger], bundl
     home, ledger = other
     assert champion.champion_scorer(ledger, home, product).bundle.digest == bundle.digest
     assert (home / "bundles" / bundle.product / bundle.version / "manifest.json").is_file()
+
+
+def test_a_home_brings_the_champion_from_a_store_of_objects(tmp_path: Path, bucket: str, bundle: Bundle, trust) -> None:
+    home, ledger = _home(tmp_path, bucket, bundle, trust)
+    assert champion.versions(home, bundle.product) == [bundle.version]
+    brought = champion.load_champion(ledger, home, bundle.product)
+    assert brought.digest == bundle.digest
+    assert brought.folder.is_relative_to(home)
 
 
 def test_a_version_of_the_shared_place_can_be_named(other: tuple[Path, Ledger], bundle: Bundle) -> None:

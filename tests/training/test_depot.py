@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,26 +12,10 @@ from training import depot
 PRODUCT, VERSION = "shop", "shop-20260101-0123456789"
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """HOST:PORT of an S3-compatible server on loopback."""
-    server = pytest.importorskip("moto.server", reason="no S3 server here: pip install 'moto[s3]' flask flask-cors")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"{host}:{port}"
-    running.stop()
-
-
 @pytest.fixture(params=["folder", "s3"])
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty place: a folder, or a bucket of its own."""
-    if request.param == "folder":
-        return (tmp_path / "depot").as_uri()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    query = f"scheme=http&endpoint_override={request.getfixturevalue('s3')}&region=us-east-1&allow_bucket_creation=true"
-    return f"s3://b{uuid.uuid4().hex}/of/ours?{query}"
+    return (tmp_path / "depot").as_uri() if request.param == "folder" else request.getfixturevalue("bucket")
 
 
 @pytest.fixture

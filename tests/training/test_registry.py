@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -11,7 +12,9 @@ from typing import Any
 import lightgbm as lgb
 import pytest
 from matplotlib.figure import Figure
+from pyarrow import fs
 
+from configs.errors import ConfigError
 from configs.settings import Settings
 from training import bundle as bundles
 from training import registry
@@ -219,3 +222,42 @@ def _uri(version: Any) -> str:
 
 def _folder(version: Any) -> Path:
     return Path(mlflow.artifacts.download_artifacts(_uri(version)))
+
+
+def test_artefacts_lie_in_a_store_of_objects(
+    bucket: str,
+    s3: str,
+    bundle: Bundle,
+    settings: Settings,
+    client: MlflowClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("boto3", reason="MLflow reads S3 by boto3: pip install 'creditloop[s3]'")
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://{s3}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    store, root = fs.FileSystem.from_uri(bucket)
+    store.create_dir(root, recursive=True)
+    stores = settings.stores.model_copy(update={"artifacts": f"s3://{root}"})
+    elsewhere = settings.model_copy(update={"stores": stores})
+    moved = dataclasses.replace(bundle, product="in_a_store")
+
+    run_id = registry.register(moved, told(), elsewhere)
+
+    assert client.get_run(run_id).info.artifact_uri.startswith(f"s3://{root}/in_a_store/")
+    down = Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="bundle", dst_path=str(tmp_path)))
+    assert {path.name: path.read_bytes() for path in down.iterdir()} == {
+        path.name: path.read_bytes() for path in bundle.folder.iterdir()
+    }
+    version = client.get_model_version_by_alias("in_a_store", "challenger").version
+    read = mlflow.lightgbm.load_model(f"models:/in_a_store/{version}")
+    assert read.model_to_string() == bundle.booster.model_to_string()
+
+
+def test_a_store_whose_client_is_not_installed_is_told_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    registry.require_client("/srv/mlflow-artifacts")
+    with pytest.raises(ConfigError, match=r"stores\.artifacts: s3:// needs boto3.*creditloop\[s3\]"):
+        registry.require_client("s3://bucket/place")
