@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from starlette.responses import RedirectResponse, Response
 
 from configs.console_pages import ConsolePages
+from configs.templates import templates
 from console import language, pages, static
 from console.visit import Answer, Document, Elsewhere, Page, Visit
 from monitoring.customers import charts
@@ -31,13 +32,7 @@ _HEADERS = {
 
 
 def _templates() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = templates(Path(__file__).parent / "pages")
     found.filters |= {**FILTERS, "moment": _moment}
     found.globals |= {"lines": charts.lines, "bars": charts.bars, "spark": charts.spark}
     return found

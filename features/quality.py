@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from configs.settings import Freshness
+from configs.templates import templates
 from configs.whole import whole
 from features.contracts import NEVER, TABLES, Columns, Text, iso
 from features.load import Loaded
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
-)
+_TEMPLATES = templates(Path(__file__).parent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ DOORS = {
     "evidently": {"monitoring/telling/render.py"},
     "sqlalchemy": {"features/sources.py", "serving/appending.py", "serving/ledger.py", "serving/store.py"},
     "prometheus_client": {"serving/metrics.py"},
+    "jinja2": {"configs/templates.py", "console/answering.py", "governance/render.py", "monitoring/customers/pages.py"},
     "playwright": set(),
     "starlette": {"console/application.py", "console/answering.py", "console/static.py"},
     "cryptography": {"training/signature.py", "serving/vault.py", "serving/verify_ledger.py"},

@@ -12,17 +12,15 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 mpl.use("Agg")
 from matplotlib.figure import Figure
 
+from configs.templates import templates
 from training.lights import Light
 from training.validate import Interval
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
-)
+_TEMPLATES = templates(Path(__file__).parent)
 _INK, _GOOD, _BAD = "#1f3a5f", "#2a7f62", "#b5473c"
 _LIGHTS: tuple[Light, ...] = ("red", "amber", "green", "grey")
 _ORDER = (

@@ -11,10 +11,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from configs.templates import templates
 from configs.whole import whole
 from monitoring.drift.checks import Finding
 from monitoring.drift.money import Effect, Money
@@ -29,9 +29,7 @@ from training.backtests import jeffreys_interval
 from training.psi import counts, edges_of
 from training.report import inline_svg
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]), trim_blocks=True
-)
+_TEMPLATES = templates(Path(__file__).parent)
 _BARS = 8  # effects in the plot of money
 _NOW, _THEN = "#3b6ea8", "#9aa7b5"
 _INK, _DARK_INK = "#1d2733", "#dfe6ee"
