@@ -6,6 +6,8 @@ A test holds that every sentence of a page is here, with the same places.
 from __future__ import annotations
 
 SENTENCES = {
+    ", ": "，",
+    "; ": "；",
     "A person decided otherwise": "有人作出了不同决定",
     "A year": "一年走势",
     "AUC": "AUC",
@@ -333,7 +335,7 @@ SENTENCES = {
     "begun {at} UTC by {name}": "由 {name} 于 {at} UTC 开始",
     "blocks": "阻止上线",
     "both times": "两次均批准",
-    "bound by {name}": "受 {name} 约束",
+    "bound by {name}": "受{name}约束",
     "champion": "冠军模型",
     "closed": "已关闭",
     "collateral {amount}": "抵押 {amount}",
@@ -434,6 +436,8 @@ SENTENCES = {
     "red": "红",
     "amber": "黄",
     "green": "绿",
+    "grey": "灰",
+    "current": "未逾期",
     "raised": "已提出",
     "acknowledged": "已确认",
     "contact": "联系",
@@ -493,4 +497,28 @@ SENTENCES = {
     "Collection is held, on record.": "催收已暂停并记录在案。",
     "Collection goes on, on record.": "催收已恢复并记录在案。",
     "You are signed out.": "您已退出。",
+    # checks of the gate
+    "auc": "AUC",
+    "overfit": "过拟合程度",
+    "calibration_slope": "校准斜率",
+    "observed_to_expected": "实际与预期违约之比",
+    "grades_rise": "等级违约率递增",
+    "monotone": "风险方向单调",
+    "no_leakage": "无信息泄漏",
+    "not_worse_than_champion": "不劣于冠军模型",
+    # definitions of monthly figures
+    "Decisions on record, by the month they were asked about": "按询问所属月份统计的已记录决策",
+    "Decisions approved by the policy": "政策批准的决策占比",
+    "Decisions that went to a person": "转人工处理的决策占比",
+    "Decisions neither referred nor overridden: no person took part": "既未转人工也未改判、无人参与的决策占比",
+    "Decisions a person set aside or confirmed": "经人工改判或确认的决策占比",
+    "Median from a referral to a person's first word; an answer is at once": (
+        "从转人工到首次人工意见的时长中位数；直接答复即时完成"
+    ),
+    "Features with a value, of all the model reads": "模型所用特征中有值的占比",
+    "Open invoices, or balances, at the month's end": "月末未结发票或余额",
+    "Overdue amount over what is owed": "逾期金额占应收的比例",
+    "Days sales outstanding: open invoices over what was invoiced in 90 days, times 90": (
+        "应收账款周转天数：未结发票 ÷ 近 90 天开票金额 × 90"
+    ),
 }
