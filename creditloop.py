@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import features.commands
@@ -24,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return int(arguments.run(arguments) or 0)
+        with ExitStack() as arguments.ends:
+            return int(arguments.run(arguments) or 0)
     except CreditloopError as error:
         print(f"creditloop: {error}", file=sys.stderr)
         return error.exit_code

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -102,13 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _verified(settings: Settings, begun: Progress) -> Progress:
     anchor = settings.serving.anchor
     anchors = read_anchors(Path(anchor), checkpoint.witnesses(settings.signing)) if anchor else []
-    ledger = open_ledger(settings)
-    of = ledger.head()[0]
+    with closing(open_ledger(settings)) as ledger:
+        of = ledger.head()[0]
 
-    def tell(done: int) -> None:
-        _write(settings.home, msgspec.structs.replace(begun, done=done, of=of))
+        def tell(done: int) -> None:
+            _write(settings.home, msgspec.structs.replace(begun, done=done, of=of))
 
-    count, head = ledger.verify(anchors, tell)
+        count, head = ledger.verify(anchors, tell)
     return msgspec.structs.replace(begun, state="held", done=count, of=count, head=head, checkpoints=len(anchors))
 
 

@@ -65,10 +65,10 @@ def _version(settings: Settings, arguments: Arguments, ledger: Any) -> str:
 
 def _papers(arguments: Arguments, settings: Settings) -> tuple[Any, Any]:
     from governance import facts, papers
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     bundle, product = read_version(settings, arguments.product, _version(settings, arguments, ledger))
     found = facts.gather(bundle, product, settings, ledger, utc_now())
     return found, papers.artefacts(found)
@@ -136,7 +136,7 @@ def _software(arguments: Arguments) -> int:
 
 def _event(arguments: Arguments) -> int:
     from serving import events
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
@@ -144,7 +144,7 @@ def _event(arguments: Arguments) -> int:
     bundle, product = read_version(settings, arguments.product, arguments.version)
     since, until = (None if day is None else day.isoformat() for day in (arguments.since, arguments.until))
     said = (bundle.version, arguments.kind, by, arguments.reason, utc_now(), since, until, arguments.rollback)
-    made = events.record(open_ledger(settings), product.name, *said)
+    made = events.record(command_ledger(arguments, settings), product.name, *said)
     show(arguments, events.plain(made), f"{made.id}: on record")
     return 0
 
@@ -155,10 +155,10 @@ def _reviews(arguments: Arguments) -> int:
 
     from configs.settings import load_product, product_names
     from governance import reviews
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
-    ledger, today = open_ledger(settings), dt.datetime.now(dt.UTC).date()
+    ledger, today = command_ledger(arguments, settings), dt.datetime.now(dt.UTC).date()
     names = [arguments.product] if arguments.product else product_names(settings.home)
     products = [load_product(name, settings.home).name for name in names]
     found = [one for name in products for one in reviews.due(ledger, name, settings.governance, today)]
@@ -176,13 +176,13 @@ def _review(arguments: Arguments) -> int:
 
     from configs.settings import load_product
     from governance import reviews
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "review").name
     name, today = load_product(arguments.product, settings.home).name, dt.datetime.now(dt.UTC).date()
     said = (arguments.review, by, arguments.reason, utc_now())
-    made = reviews.close(open_ledger(settings), name, settings.governance, today, *said)
+    made = reviews.close(command_ledger(arguments, settings), name, settings.governance, today, *said)
     show(arguments, asdict(made), f"{made.id}: closed")
     return 0

@@ -75,7 +75,7 @@ def _round(arguments: Arguments, moment: dt.datetime) -> Any:
     from configs.lock import only_one
     from monitoring import rounds
     from monitoring.telling import gauges, told
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
@@ -91,18 +91,18 @@ def _round(arguments: Arguments, moment: dt.datetime) -> Any:
     at = moment.isoformat(timespec="microseconds")
     with only_one(settings.home / f"monitor-{product.name}.lock", f"{product.name}: a monitor is running already"):
         tables = read_tables(arguments.data, product, settings) if arguments.data else {}
-        made = rounds.go(product, tables, settings, open_ledger(settings), asked, at, Console().stage)
+        made = rounds.go(product, tables, settings, command_ledger(arguments, settings), asked, at, Console().stage)
         gauges.write(told.measured(made, at), settings.home / "metrics" / f"{product.name}.prom")
     return made
 
 
 def _watch(arguments: Arguments) -> int:
     from monitoring.schedule import keep_watch
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     last = ledger.latest("verdict", product.name)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -135,25 +135,25 @@ def _tell_failure(arguments: Arguments, error: CreditloopError, moment: dt.datet
     import time
 
     from monitoring.telling.notify import Notice, tell
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     name = load_product(arguments.product, settings.home).name
     at = moment.isoformat(timespec="microseconds")
     notice = Notice(f"failed-{name}-{at}", name, "failed", f"The monitor could not run: {error}", (), at)
-    tell(open_ledger(settings), notice, settings.notices, at, time.sleep)
+    tell(command_ledger(arguments, settings), notice, settings.notices, at, time.sleep)
 
 
 def _challenger(arguments: Arguments) -> int:
     from dataclasses import asdict
 
     from monitoring.retraining.aftercare import follow_challenger
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    standing = follow_challenger(open_ledger(settings), product, settings, utc_now())
+    standing = follow_challenger(command_ledger(arguments, settings), product, settings, utc_now())
     if standing is None:
         show(arguments, {"challenger": None}, f"{product.name}: no challenger waits; creditloop retrain makes one")
         return 1
@@ -172,14 +172,14 @@ def _challenger(arguments: Arguments) -> int:
 def _retrain(arguments: Arguments, by: str | None = None) -> int:
     from monitoring.retraining.retrain import retrain
     from serving import authorship
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = by or author(arguments, settings)
     product = load_product(arguments.product, settings.home)
     console = Console()
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     outcome = retrain(
         product,
         read_tables(arguments.data, product, settings),

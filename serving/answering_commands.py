@@ -39,13 +39,13 @@ def add_answering(models: Any) -> None:
 
 def _models_refer(arguments: Arguments) -> int:
     from serving import referral
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "refer").name
     name = load_product(arguments.product, settings.home).name
-    made = referral.switch(open_ledger(settings), name, arguments.on, by, arguments.reason, utc_now())
+    made = referral.switch(command_ledger(arguments, settings), name, arguments.on, by, arguments.reason, utc_now())
     told = "every decision is referred to a person" if made.on else "its model decides"
     show(arguments, asdict(made), f"{name}: from now on {told}")
     return 0
@@ -53,7 +53,7 @@ def _models_refer(arguments: Arguments) -> int:
 
 def _models_canary(arguments: Arguments) -> int:
     from serving import canary
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     if arguments.version is None and arguments.share is not None:
@@ -62,7 +62,7 @@ def _models_canary(arguments: Arguments) -> int:
         raise InputError("VERSION goes with --share SHARE; --stop and a bare `models canary` go without")
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     if arguments.version is None and not arguments.stop:
         return _shown(arguments, ledger, product.name)
     if not arguments.reason:

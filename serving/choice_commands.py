@@ -43,14 +43,14 @@ def _refusal(text: str) -> tuple[str, str]:
 
 def _alternatives(arguments: Arguments) -> int:
     from serving import chosen
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     bundle, _ = read_version(settings, arguments.product, arguments.version)
     found = bundle.training.get("alternatives")
     if found is None:
         raise InputError(f"{bundle.version} holds no search for alternatives: its product lists no table `protected`")
-    said = chosen.standing(open_ledger(settings), bundle)
+    said = chosen.standing(command_ledger(arguments, settings), bundle)
     lines = [" | ".join(_SHOWN), *(" | ".join(row[name] for name in _SHOWN) for row in found["table"])]
     lines.append("nobody chose yet" if said is None else f"{said.by} chose {said.model!r} at {said.at}: {said.reason}")
     show(arguments, {**found, "choice": None if said is None else asdict(said)}, "\n".join(lines))
@@ -59,13 +59,13 @@ def _alternatives(arguments: Arguments) -> int:
 
 def _choose(arguments: Arguments) -> int:
     from serving import chosen
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "approve").name
     bundle, _ = read_version(settings, arguments.product, arguments.version)
     said = (arguments.model, by, arguments.reason, dict(arguments.refuse))
-    made = chosen.record(open_ledger(settings), bundle, *said, utc_now())
+    made = chosen.record(command_ledger(arguments, settings), bundle, *said, utc_now())
     show(arguments, asdict(made), f"{made.version}: {made.by} chose {made.model!r}: {made.reason}")
     return 0

@@ -78,7 +78,7 @@ def add_serving(commands: Any, console: str) -> None:
 
 def _train(arguments: Arguments) -> int:
     from serving import authorship, champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
     from training import pipeline
 
@@ -87,7 +87,7 @@ def _train(arguments: Arguments) -> int:
     product, tables, notes = _training_data(arguments, settings)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     current = None
     if champion.current(ledger, product.name) is not None:
         current = champion.load_champion(ledger, settings.home, product.name)
@@ -169,12 +169,12 @@ def _serve(arguments: Arguments) -> int:
 
 def _score(arguments: Arguments) -> int:
     from serving import champion, referral
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.score_book import score_book
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     if (stands := referral.current(ledger, product.name)) is not None:
         raise Refusal(
             f"{product.name}: every decision is referred to a person since {stands.at}, by {stands.by} "
@@ -196,12 +196,12 @@ def _score(arguments: Arguments) -> int:
 
 
 def _decisions_replay(arguments: Arguments) -> int:
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.replay import replay
 
     settings = read_settings(arguments)
     since = None if arguments.since is None else _EPOCH + dt.timedelta(days=arguments.since)
-    replayed = list(replay(open_ledger(settings), settings.home, arguments.product, since))
+    replayed = list(replay(command_ledger(arguments, settings), settings.home, arguments.product, since))
     if arguments.product and not replayed:
         load_product(arguments.product, settings.home)  # no such product: say so
     unequal = [item for item in replayed if not item.equal]

@@ -37,11 +37,11 @@ def _show(arguments: Arguments) -> int:
     import msgspec
 
     from serving import reads
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
-    by, ledger = acting(arguments, settings, "read").name, open_ledger(settings)
+    by, ledger = acting(arguments, settings, "read").name, command_ledger(arguments, settings)
     record = ledger.by_id(arguments.decision)
     if record is None or record.entry.kind != "decision":
         raise InputError(f"the ledger has no decision {arguments.decision!r}")
@@ -63,11 +63,11 @@ def _is_of(made: Any, decision_id: str) -> bool:
 
 def _reads(arguments: Arguments) -> int:
     from serving import reads
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     acting(arguments, settings, "read")
-    found = list(reads.reads(open_ledger(settings), arguments.customer))
+    found = list(reads.reads(command_ledger(arguments, settings), arguments.customer))
     lines = [f"{one.at}  {one.by:<20} {one.customer:<20} {one.what}" for one in found]
     show(arguments, {"reads": [asdict(one) for one in found]}, "\n".join(lines) or "nobody looked yet")
     return 0
@@ -75,11 +75,11 @@ def _reads(arguments: Arguments) -> int:
 
 def _retain(arguments: Arguments) -> int:
     from serving import retention
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
-    by, ledger = acting(arguments, settings, "erase").name, open_ledger(settings)
+    by, ledger = acting(arguments, settings, "erase").name, command_ledger(arguments, settings)
     today = dt.datetime.now(dt.UTC).date()
     on = arguments.as_of or today
     if arguments.apply and on > today:
@@ -96,21 +96,21 @@ def _retain(arguments: Arguments) -> int:
 
 def _hold(arguments: Arguments) -> int:
     from serving import retention
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "hold").name
-    made = retention.hold(open_ledger(settings), arguments.customer, by, arguments.reason, utc_now())
+    made = retention.hold(command_ledger(arguments, settings), arguments.customer, by, arguments.reason, utc_now())
     show(arguments, asdict(made), f"{made.id}: the records about {made.customer} are kept until it is released")
     return 0
 
 
 def _holds(arguments: Arguments) -> int:
     from serving import retention
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
-    found = retention.holds(open_ledger(read_settings(arguments)))
+    found = retention.holds(command_ledger(arguments, read_settings(arguments)))
     lines = [
         f"{one.id}  {one.customer:<20} {one.by}: {one.reason}"
         + (f"; released by {one.released_by}" if one.released_by else "")
@@ -122,11 +122,11 @@ def _holds(arguments: Arguments) -> int:
 
 def _release(arguments: Arguments) -> int:
     from serving import retention
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "hold").name
-    made = retention.release(open_ledger(settings), arguments.hold, by, arguments.reason, utc_now())
+    made = retention.release(command_ledger(arguments, settings), arguments.hold, by, arguments.reason, utc_now())
     show(arguments, asdict(made), f"{made.id} is released")
     return 0

@@ -69,16 +69,15 @@ def failed(gate: Mapping[str, Any]) -> str:
 
 def _models_promote(arguments: Arguments) -> int:
     from serving import promoting
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
     from training.registry import mirror_champion
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "promote").name
     bundle, product = read_version(settings, arguments.product, arguments.version)
-    made = promoting.promote(
-        open_ledger(settings), settings, bundle, product, by, arguments.reason, utc_now(), arguments.despite_gate
-    )
+    ledger = command_ledger(arguments, settings)
+    made = promoting.promote(ledger, settings, bundle, product, by, arguments.reason, utc_now(), arguments.despite_gate)
     mirrored = mirror_champion(product.name, bundle.version, settings.stores.tracking)
     told = f"{made.version} is champion of {product.name}, in place of {made.previous or 'none'}"
     show(arguments, asdict(made), told if mirrored else f"{told} (MLflow does not know this version)")
@@ -115,14 +114,14 @@ def _models_verify(arguments: Arguments) -> int:
 
 def _models_rollback(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
     from training.registry import mirror_champion
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "rollback").name
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     made = champion.rollback(ledger, settings.home, product, by, arguments.reason, utc_now())
     mirrored = mirror_champion(product.name, made.version, settings.stores.tracking)
     told = f"{made.version} is champion of {product.name} again, in place of {made.previous}"
@@ -132,11 +131,11 @@ def _models_rollback(arguments: Arguments) -> int:
 
 def _models_history(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     name = load_product(arguments.product, settings.home).name
-    made = champion.history(open_ledger(settings), name)
+    made = champion.history(command_ledger(arguments, settings), name)
     lines = [
         f"{item.at}  {'rollback ' if item.undoes else 'promotion'}  {item.version}  by {item.by}: {item.reason}"
         for item in made
@@ -147,11 +146,11 @@ def _models_history(arguments: Arguments) -> int:
 
 def _models_what_was_live(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     name = load_product(arguments.product, settings.home).name
-    found = champion.live_at(open_ledger(settings), name, arguments.at)
+    found = champion.live_at(command_ledger(arguments, settings), name, arguments.at)
     if found is None:
         raise Refusal(f"{name} had no champion at {arguments.at.isoformat()}")
     show(arguments, asdict(found), f"{found.version}, since {found.at}, by {found.by}: {found.reason}")
@@ -160,10 +159,10 @@ def _models_what_was_live(arguments: Arguments) -> int:
 
 def _models_list(arguments: Arguments) -> int:
     from serving import champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     rows = []
     for name in [arguments.product] if arguments.product else product_names(settings.home):
         pointer = champion.current(ledger, name)

@@ -35,12 +35,12 @@ def _add(arguments: Arguments) -> int:
     import msgspec
 
     from serving import champion, overlay
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "overlay").name
-    ledger, name = open_ledger(settings), load_product(arguments.product, settings.home).name
+    ledger, name = command_ledger(arguments, settings), load_product(arguments.product, settings.home).name
     features = champion.load_champion(ledger, settings.home, name).program.names
     wanted = overlay.Overlay(
         id="",
@@ -62,13 +62,13 @@ def _end(arguments: Arguments) -> int:
     import msgspec
 
     from serving import overlay
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "overlay").name
     name = load_product(arguments.product, settings.home).name
-    made = overlay.end(open_ledger(settings), name, arguments.overlay, by, arguments.reason, utc_now())
+    made = overlay.end(command_ledger(arguments, settings), name, arguments.overlay, by, arguments.reason, utc_now())
     show(arguments, msgspec.structs.asdict(made), f"{made.id} is ended")
     return 0
 
@@ -77,11 +77,11 @@ def _list(arguments: Arguments) -> int:
     import msgspec
 
     from serving import overlay
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     name = load_product(arguments.product, settings.home).name
-    found = overlay.overlays(open_ledger(settings), name)
+    found = overlay.overlays(command_ledger(arguments, settings), name)
     in_force = overlay.standing(found, dt.datetime.now(dt.UTC).date())
     values = [{**msgspec.structs.asdict(one), "in_force": one in in_force} for one in found]
     lines = [f"{'in force' if one in in_force else 'over    '}  {_line(one)}" for one in found]

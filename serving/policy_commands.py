@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -69,9 +70,9 @@ def _recorded(settings: Settings, product: str, policies: Sequence[Product], sin
         folder = champion.bundle_folder(settings.home, product, version)
         return bundles.load(folder, trusted_keys(settings.signing)).program.names
 
-    ledger = open_ledger(settings)
     first = None if since is None else _EPOCH + dt.timedelta(days=since)
-    found = list(cases(ledger.records("decision", product), policies, names_of, first))
+    with closing(open_ledger(settings)) as ledger:
+        found = list(cases(ledger.records("decision", product), policies, names_of, first))
     if not found:
         when = f" as of {first} or later" if first else ""
         raise Refusal(f"the ledger holds no decision of {product}{when}: nothing to hold the policies against")
@@ -79,13 +80,13 @@ def _recorded(settings: Settings, product: str, policies: Sequence[Product], sin
 
 
 def _override(arguments: Arguments) -> int:
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
     from serving.override import Override, authorise, entry_of
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "override").name
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     record = ledger.by_id(arguments.decision_id)
     if record is None or record.entry.kind != "decision":
         raise InputError(f"the ledger has no decision {arguments.decision_id!r}")

@@ -53,12 +53,13 @@ def add_keys(commands: Any) -> None:
 
 def _verify(arguments: Arguments) -> int:
     from serving import checkpoint
-    from serving.ledger import LedgerError, open_ledger
+    from serving.command_ledger import command_ledger
+    from serving.ledger import LedgerError
     from serving.verify_ledger import Breach, read_anchors
 
     settings = read_settings(arguments)
     anchor = settings.serving.anchor
-    ledger = open_ledger(settings)  # one that cannot be opened is wrong input, a broken one is a no
+    ledger = command_ledger(arguments, settings)  # one that cannot be opened is wrong input, a broken one is a no
     try:
         anchors = read_anchors(Path(anchor), checkpoint.witnesses(settings.signing)) if anchor else []
         count, head = ledger.verify(anchors)
@@ -71,7 +72,8 @@ def _verify(arguments: Arguments) -> int:
 
 def _checkpoint(arguments: Arguments) -> int:
     from serving import checkpoint
-    from serving.ledger import LedgerError, open_ledger
+    from serving.command_ledger import command_ledger
+    from serving.ledger import LedgerError
     from serving.live import utc_now
     from serving.verify_ledger import Breach, read_anchors
     from training.signature import public_key, signing_key
@@ -81,7 +83,8 @@ def _checkpoint(arguments: Arguments) -> int:
         raise InputError("serving.anchor is empty: name the folder that keeps the checkpoints in creditloop.toml")
     folder, key = Path(settings.serving.anchor), signing_key(settings.signing)
     try:
-        seq, head = open_ledger(settings).verify(read_anchors(folder, checkpoint.witnesses(settings.signing)))
+        ledger = command_ledger(arguments, settings)
+        seq, head = ledger.verify(read_anchors(folder, checkpoint.witnesses(settings.signing)))
     except (LedgerError, Breach) as error:
         raise Refusal(f"{error}; nothing was signed") from None
     if not seq:
@@ -93,11 +96,11 @@ def _checkpoint(arguments: Arguments) -> int:
 
 
 def _outcome(arguments: Arguments) -> int:
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
     from serving.outcomes import record_outcome
 
-    ledger = open_ledger(read_settings(arguments))
+    ledger = command_ledger(arguments, read_settings(arguments))
     on = dt.date(1970, 1, 1) + dt.timedelta(arguments.on)
     defaulted = arguments.defaulted == "1"
     made = record_outcome(ledger, arguments.decision, defaulted, on, utc_now(), arguments.correction)
@@ -108,11 +111,11 @@ def _outcome(arguments: Arguments) -> int:
 
 def _export(arguments: Arguments) -> int:
     from serving import reads
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
-    by, ledger = acting(arguments, settings, "read").name, open_ledger(settings)
+    by, ledger = acting(arguments, settings, "read").name, command_ledger(arguments, settings)
     found = [record for record in ledger.about([arguments.customer]) if not record.erased]
     if found:
         reads.record(ledger, arguments.customer, by, "export", utc_now())
@@ -126,12 +129,12 @@ def _export(arguments: Arguments) -> int:
 
 
 def _erase(arguments: Arguments) -> int:
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "erase").name
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     count = ledger.erase(arguments.customer, by, arguments.reason, utc_now())
     told = f"{count} records about {arguments.customer} cannot be read any more; the chain is whole"
     show(arguments, {"customer": arguments.customer, "records": count}, told)

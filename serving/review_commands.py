@@ -64,13 +64,13 @@ def _about_a_version(models: Any, name: str, run: Any, told: str) -> argparse.Ar
 
 def _approve(arguments: Arguments) -> int:
     from serving import approval
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "approve").name
     bundle, product = read_version(settings, arguments.product, arguments.version)
-    ledger, policy = open_ledger(settings), product.digest()
+    ledger, policy = command_ledger(arguments, settings), product.digest()
     made = approval.record(ledger, bundle, policy, arguments.word, by, arguments.reason, utc_now())
     said = approval.standing(ledger, bundle, policy)
     lines = [f"{one.word:<8} {one.by}: {one.reason}" for one in said]
@@ -81,14 +81,14 @@ def _approve(arguments: Arguments) -> int:
 
 def _waive(arguments: Arguments) -> int:
     from serving import waiver
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "waive").name
     bundle, product = read_version(settings, arguments.product, arguments.version)
     longest, said = settings.governance.waiver_days, (by, arguments.reason, arguments.until)
-    made = waiver.record(open_ledger(settings), bundle, product.digest(), *said, longest, utc_now())
+    made = waiver.record(command_ledger(arguments, settings), bundle, product.digest(), *said, longest, utc_now())
     told = f"{made.version}: {', '.join(made.checks)} waived to the end of {made.until} by {made.by}"
     show(arguments, asdict(made), told)
     return 0
@@ -96,38 +96,38 @@ def _waive(arguments: Arguments) -> int:
 
 def _finding_add(arguments: Arguments) -> int:
     from serving import finding
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "validate").name
     bundle, _ = read_version(settings, arguments.product, arguments.version)
     said = (arguments.severity, arguments.due, arguments.text, by)
-    made = finding.add(open_ledger(settings), bundle, *said, utc_now())
+    made = finding.add(command_ledger(arguments, settings), bundle, *said, utc_now())
     show(arguments, asdict(made), _line(made))
     return 0
 
 
 def _finding_close(arguments: Arguments) -> int:
     from serving import finding
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "validate").name
     name = load_product(arguments.product, settings.home).name
-    made = finding.close(open_ledger(settings), name, arguments.finding, arguments.remedy, by, utc_now())
+    made = finding.close(command_ledger(arguments, settings), name, arguments.finding, arguments.remedy, by, utc_now())
     show(arguments, asdict(made), _line(made))
     return 0
 
 
 def _finding_list(arguments: Arguments) -> int:
     from serving import finding
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     name = load_product(arguments.product, settings.home).name
-    found = finding.findings(open_ledger(settings), name)
+    found = finding.findings(command_ledger(arguments, settings), name)
     lines = [_line(one) for one in found]
     show(arguments, {"findings": [asdict(one) for one in found]}, "\n".join(lines) or f"no finding about {name}")
     return 1 if any(one.state == "open" for one in found) else 0

@@ -47,12 +47,12 @@ def add_collections(customers: Any) -> None:
 def _collections(arguments: Arguments) -> int:
     from features.contracts import iso
     from monitoring.customers import contacts, overdue, pages, review_report
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     as_of = today() if arguments.as_of is None else arguments.as_of
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     steps, known = contacts.steps_of(ledger, product.name), review_report.latest_pds(ledger, product.name, as_of)
     values = overdue.overview(product, read_tables(arguments.data, product, settings), steps, known, as_of)
     path = settings.home / "customers" / product.name / f"collections-{iso(as_of)}.html"
@@ -67,13 +67,13 @@ def _collections(arguments: Arguments) -> int:
 def _kpi(arguments: Arguments) -> int:
     from features.contracts import iso
     from monitoring.customers import kpi, pages
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
     as_of = today() if arguments.as_of is None else arguments.as_of
     tables = read_tables(arguments.data, product, settings) if arguments.data else {}
-    values = kpi.pack(product, open_ledger(settings).records(product=product.name), tables, as_of)
+    values = kpi.pack(product, command_ledger(arguments, settings).records(product=product.name), tables, as_of)
     path = settings.home / "customers" / product.name / f"kpi-{iso(as_of)}.html"
     page = pages.write(path, "kpi.html", values)
     lines = [f"{one.name:<20} {_last(one.values):>14} {one.unit}" for one in values["figures"]]
@@ -87,7 +87,7 @@ def _last(values: Sequence[float | None]) -> str:
 
 def _record(arguments: Arguments) -> int:
     from monitoring.customers import contacts
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
@@ -102,7 +102,7 @@ def _record(arguments: Arguments) -> int:
         amount=arguments.amount,
         due=None if arguments.due is None else _iso(arguments.due),
     )
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     made = contacts.record(ledger, product.name, step, product.customers.collections, utc_now())
     told = "recorded" if made.new else "was on record already"
     show(arguments, {"id": made.entry.id, "new": made.new, **made.body()}, f"{made.entry.id} {told}")

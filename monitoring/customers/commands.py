@@ -56,12 +56,12 @@ def _review(arguments: Arguments) -> int:
     from monitoring.customers import called, news, review_report
     from monitoring.customers.review import make_question, review
     from serving import champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     scorer = champion.champion_scorer(ledger, settings.home, product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     found = review_report.previous_of(ledger, product.name, as_of)
@@ -98,12 +98,12 @@ def _warn(arguments: Arguments) -> int:
     from monitoring.customers.indicators import make_reader
     from monitoring.customers.warning import look_over
     from serving import champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     reader = make_reader(champion.champion_scorer(ledger, settings.home, product))
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
@@ -134,11 +134,11 @@ def _say_untold(deliveries: list[Any]) -> None:
 
 def _watchlist(arguments: Arguments) -> int:
     from monitoring.customers import watchlist
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    still = watchlist.open_ones(watchlist.warnings_of(open_ledger(settings), product.name))
+    still = watchlist.open_ones(watchlist.warnings_of(command_ledger(arguments, settings), product.name))
     lines = [
         f"{one.level:<8} {one.due}  {one.customer_id:<12} {one.indicator:<28} {one.state:<12} {one.owner:<18} {one.id}"
         for one in still
@@ -150,14 +150,14 @@ def _watchlist(arguments: Arguments) -> int:
 
 def _act(arguments: Arguments) -> int:
     from monitoring.customers import watchlist
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "customers").name
     product = load_product(arguments.product, settings.home)
     made = watchlist.act(
-        open_ledger(settings),
+        command_ledger(arguments, settings),
         product,
         arguments.warning,
         arguments.act,
@@ -178,11 +178,11 @@ def _indicators(arguments: Arguments) -> int:
     from monitoring.customers.indicators import make_reader
     from monitoring.customers.warning import quality
     from serving import champion
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     reader = make_reader(champion.champion_scorer(ledger, settings.home, product))
     now = today() if arguments.now is None else arguments.now
     tables = dict(read_tables(arguments.data, product, settings))

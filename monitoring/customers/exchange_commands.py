@@ -58,11 +58,11 @@ def _named(parser: Any) -> None:
 def _export(arguments: Arguments) -> int:
     from features.contracts import iso
     from monitoring.customers import exchange, review_report
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     as_of = today() if arguments.as_of is None else arguments.as_of
     latest = review_report.previous_of(ledger, product.name, as_of + 1)
     if latest is None:
@@ -83,13 +83,14 @@ def _export(arguments: Arguments) -> int:
 
 def _import(arguments: Arguments) -> int:
     from monitoring.customers import exchange
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
+    ledger = command_ledger(arguments, settings)
     try:
-        taken = exchange.take_in(open_ledger(settings), product.name, arguments.kind, arguments.file, utc_now())
+        taken = exchange.take_in(ledger, product.name, arguments.kind, arguments.file, utc_now())
     except UnicodeDecodeError as wrong:
         raise DataError(f"{arguments.file}: expected UTF-8 text: {wrong}") from None
     told = f"{taken.rows:,} rows, {taken.new:,} new, {taken.rows - taken.new:,} on record already"
@@ -100,14 +101,14 @@ def _import(arguments: Arguments) -> int:
 def _request(arguments: Arguments) -> int:
     from features.contracts import iso
     from monitoring.customers import requests
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "customers").name
     product = load_product(arguments.product, settings.home)
     made = requests.ask(
-        open_ledger(settings),
+        command_ledger(arguments, settings),
         product,
         arguments.customer,
         arguments.limit,
@@ -123,11 +124,11 @@ def _request(arguments: Arguments) -> int:
 
 def _requests(arguments: Arguments) -> int:
     from monitoring.customers import requests
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
 
     settings = read_settings(arguments)
     product = load_product(arguments.product, settings.home)
-    found = requests.requests_of(open_ledger(settings), product.name)
+    found = requests.requests_of(command_ledger(arguments, settings), product.name)
     lines = [
         f"{one.word or 'waits':<8} {one.customer_id:<12} {one.limit:>14,.0f} until {one.until}  {one.by:<12} {one.id}"
         for one in found
@@ -139,13 +140,13 @@ def _requests(arguments: Arguments) -> int:
 
 def _decide(arguments: Arguments) -> int:
     from monitoring.customers import requests
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "override").name
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     stands = requests.stands(ledger, product, arguments.request, today())
     made = requests.decide(
         ledger,

@@ -52,13 +52,13 @@ def _file(arguments: Arguments) -> int:
     from monitoring.customers.credit_file import credit_file
     from monitoring.customers.credit_report import credit_report
     from serving import champion, reads
-    from serving.ledger import open_ledger
+    from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "read").name
     product = load_product(arguments.product, settings.home)
-    ledger = open_ledger(settings)
+    ledger = command_ledger(arguments, settings)
     scorer = champion.champion_scorer(ledger, settings.home, product)
     as_of = today() if arguments.as_of is None else arguments.as_of
     source = open_source(arguments.data, product.reader)
