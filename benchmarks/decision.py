@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.common import keep
-from benchmarks.http import bodies, furnished
+from benchmarks.side_by_side import bodies, furnished
 from configs.settings import load_product, load_settings
 from features import matrix
 from features.contracts import to_day
