@@ -136,6 +136,20 @@ class Ledger:
                 _unsaid(connection, *unsaid)
             return self._append(connection, entries)
 
+    def carry_over(self) -> None:
+        """Spare a later commit, and who waits for it, what SQLite has to do of its log now and then.
+
+        Raises LedgerError where that fails: nothing is lost, and the next record is made after a recovery.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._turn, _told("carry over its log"), self._engine.connect() as connection:
+            try:
+                store.carry_over(connection)
+            except BaseException:
+                self._distrust(connection)
+                raise
+
     def latest(self, kind: str, product: str) -> Record | None:
         """The newest record of a kind for a product."""
         of_kind = _READ.where(RECORDS.c.kind == kind, RECORDS.c.product == product)
