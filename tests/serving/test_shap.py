@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configs.settings import Product
-from serving import shap
+from serving import quadrature
 from serving.api import DecideRequest
 from serving.decide import Question, decide, ledger_body, question_of
 from serving.ledger import Entry, Record
@@ -291,4 +291,4 @@ def test_a_decision_is_replayed_by_who_explained_it(scorer: Scorer, body: dict[s
 
 
 def test_the_kernel_is_compiled_when_a_version_is_loaded(scorer: Scorer) -> None:
-    assert len(shap._contributions.signatures) == 1
+    assert len(quadrature.contributions.signatures) == 1
