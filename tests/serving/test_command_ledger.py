@@ -8,7 +8,6 @@ import pytest
 
 import creditloop
 
-
 WAS_LIVE = ["models", "what-was-live", "--product", "consumer_platform", "--at", "2026-01-31T00:00:00+00:00"]
 
 
