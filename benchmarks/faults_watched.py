@@ -110,8 +110,7 @@ class Watched:
             float(self.books[made].true_pd[self.books[made].turn].sum()) for made in old if len(self.window(made))
         )
         told = sum(float(self.window(made).default_probability.sum()) for made in old)
-        low, high = self.lent.settings.monitoring.calibration_ratio
-        return bool(told) and not low <= true / told <= high
+        return bool(told) and not self.lent.settings.monitoring.calibration_ratio.holds(true / told)
 
     def lost(self, month: int) -> float:
         """What the month's decisions earned less than those by true PDs at equal exposure, in currency."""
