@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from benchmarks.side_by_side import bodies, furnished
 from configs.settings import load_product, load_settings
 from features import matrix
@@ -92,6 +92,8 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=6000)
     parser.add_argument("--home", type=Path, help="kept, and used again where it holds a champion of the product")
     arguments = parser.parse_args()
+    spread = f"of each stage and question the quickest of {arguments.runs} runs, then the mean over questions"
+    run = begun(dt.datetime.now(dt.UTC), (1,), spread)
     with tempfile.TemporaryDirectory() as scratch:
         home = (arguments.home or Path(scratch) / arguments.product).resolve()
         if not (home / "bundles" / arguments.product).exists():
@@ -105,7 +107,8 @@ def main() -> None:
     for stage, microseconds in told.items():
         print(f"{stage:>20} {microseconds:8.0f} us")
     print(f"{'all':>20} {sum(told.values()):8.0f} us of CPU, {size:,.0f} bytes a request")
-    print(keep(f"decision_{arguments.product}", {"bytes": size, "features": len(scorer.bundle.program.names), **told}))
+    values = {"bytes": size, "features": len(scorer.bundle.program.names), **told}
+    print(keep(f"decision_{arguments.product}", values, run))
 
 
 if __name__ == "__main__":

@@ -7,16 +7,18 @@ Run: python -m benchmarks.http [--rivals PYTHON] [--rounds 7] [--seconds 5] [--c
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from benchmarks.http_load import prepared
 from benchmarks.side_by_side import (
     PRODUCT,
     ROOT,
+    SPREAD,
     Contender,
     bodies,
     champions_home,
@@ -62,13 +64,14 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--rivals", metavar="PYTHON")
     arguments = options.parse_args()
+    run = begun(dt.datetime.now(dt.UTC), (1,), SPREAD, arguments.rivals)
     with champions_home(arguments) as settings:
         key, asked = access.create_key(settings.home, "benchmark", "score"), bodies(settings.home, 200)
         services = contenders(settings, arguments.rivals, asked, key)
         found = compared(services, arguments, settings.home)
     show(found)
     body_bytes = float(np.mean([len(request) for request in services["creditloop"].requests]))
-    print(keep("http", {"rounds": arguments.rounds, "seconds": arguments.seconds, "bytes": body_bytes, **found}))
+    print(keep("http", {"rounds": arguments.rounds, "seconds": arguments.seconds, "bytes": body_bytes, **found}, run))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Run: python -m benchmarks.http_mlflow [--mlflow PYTHON] [--rounds 7] [--seconds 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import sys
@@ -20,10 +21,21 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.common import keep
+from benchmarks.common import begun, keep
 from benchmarks.http_load import prepared
 from benchmarks.http_services import champion_of
-from benchmarks.side_by_side import PRODUCT, Contender, bodies, champions_home, compared, free_port, ours, parser, show
+from benchmarks.side_by_side import (
+    PRODUCT,
+    SPREAD,
+    Contender,
+    bodies,
+    champions_home,
+    compared,
+    free_port,
+    ours,
+    parser,
+    show,
+)
 from features.contracts import to_day
 from serving import access
 from serving.api import DecideRequest
@@ -86,6 +98,7 @@ def main() -> None:
     options.add_argument("--mlflow", metavar="PYTHON", default=sys.executable)
     options.add_argument("--dry", action="store_true", help="print only, keep no result")
     arguments = options.parse_args()
+    run = begun(dt.datetime.now(dt.UTC), (1,), SPREAD, arguments.mlflow)
     with champions_home(arguments) as settings, tempfile.TemporaryDirectory() as scratch:
         home, port = settings.home, free_port()
         scorer, asked = champion_of(home, PRODUCT), bodies(home, 200)
@@ -102,7 +115,7 @@ def main() -> None:
         found = compared(services, arguments, home)
     show(found)
     if not arguments.dry:
-        print(keep("http_mlflow", {"rounds": arguments.rounds, "seconds": arguments.seconds, **found}))
+        print(keep("http_mlflow", {"rounds": arguments.rounds, "seconds": arguments.seconds, **found}, run))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import httpx
 import numpy as np
 import pandas as pd
 
+from benchmarks.common import ROOT
 from benchmarks.http_load import load
 from configs.settings import Settings, load_product, load_settings
 from demo.asking import requests_of
@@ -30,8 +31,8 @@ from serving import access, service
 from serving.identity import KEY
 
 PRODUCT = "consumer_platform"
-ROOT = Path(__file__).parents[1]
 AS_OF = pd.Timestamp("2024-12-31")
+SPREAD = "lowest and highest ratio of the rounds"
 
 Rounds = dict[str, dict[str, list[dict[str, Any]]]]
 """Of each service and number of connections, what each round measured."""
