@@ -1,8 +1,9 @@
-"""`creditloop` for tests that run many commands: a process that has imported everything forks a child for each.
+"""`creditloop` for tests that run many commands: one process that has imported everything runs them in turn.
 
-Importing takes seconds, most commands a tenth of one. The child takes over working folder, environment and the three
-open files of whoever calls, so that to a shell it is the command itself. The server does no work of its own, so it
-has no thread, and forking it is safe.
+Importing takes seconds, most commands a tenth of one. A command runs in the process itself, with the working folder,
+environment and open files of whoever calls; nothing is forked, for LightGBM and Arrow have threads of their own. So
+commands share what a process caches, and one at a time is worked on: a pipe from one `creditloop` into another would
+wait for ever.
 
 python tests/preloaded.py serve SOCKET          imports, says "ready", serves until it is ended
 python -S tests/preloaded.py run SOCKET WORDS   runs `creditloop WORDS`
@@ -10,9 +11,9 @@ python -S tests/preloaded.py run SOCKET WORDS   runs `creditloop WORDS`
 
 import json
 import os
-import signal
 import socket
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 MODULES = (
@@ -23,49 +24,55 @@ MODULES = (
 
 
 def serve(path: str) -> None:
-    """Accept calls at `path` until the process is ended."""
+    """Take calls at `path`, one after another, until the process is ended."""
     import importlib
 
     for name in MODULES:
         importlib.import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks the server how a child ended
+    import creditloop
+
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
         print("ready", flush=True)
         while True:
             call, _ = listening.accept()
-            if os.fork() == 0:
-                listening.close()
-                _become(call)
-            call.close()
+            with call:
+                call.sendall(bytes([_answered(call, creditloop.main)]))
 
 
-def _become(call: socket.socket) -> None:
-    """Run the call's command in this process, as if it had been started so; tell its exit code."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+def _answered(call: socket.socket, main: Callable[[Sequence[str]], int]) -> int:
+    """Run the call's command in its folder and environment, with its files; the exit code."""
     text, files, _, _ = socket.recv_fds(call, 1 << 20, 3)
     asked = json.loads(text)
-    for place, file in enumerate(files):
-        os.dup2(file, place)
-        os.close(file)
+    before, own = dict(os.environ), [os.dup(place) for place in range(3)]
+    _put(files)
     os.chdir(asked["folder"])
-    os.environ.clear()
-    os.environ.update(asked["environment"])
-    code = 70
+    _environment(asked["environment"])
     try:
-        import creditloop
-
-        code = creditloop.main(asked["words"])
+        return main(asked["words"])
     except SystemExit as ended:
-        code = int(ended.code or 0)
+        return int(ended.code or 0)
     except BaseException:
         sys.excepthook(*sys.exc_info())
+        return 70
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        call.sendall(bytes([code]))
-        os._exit(code)
+        _put(own)  # else whoever reads the other end of a pipe never sees it end
+        _environment(before)
+        os.chdir("/")
+
+
+def _put(files: Sequence[int]) -> None:
+    for place, file in enumerate(files):
+        os.dup2(file, place)
+        os.close(file)
+
+
+def _environment(values: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(values)
 
 
 def run(path: str, words: list[str]) -> int:
