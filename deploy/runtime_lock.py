@@ -9,9 +9,8 @@ import re
 import sys
 from pathlib import Path
 
-RUNS_TOO = frozenset(
-    {"dask", "pg8000", "setuptools"}
-)  # in the group dev too: a cluster, PostgreSQL, the install itself
+# In the group dev too: MLflow's S3 client, a cluster, PostgreSQL, the install itself.
+RUNS_TOO = frozenset({"boto3", "dask", "pg8000", "setuptools"})
 _ITSELF = "creditloop"
 
 

@@ -20,6 +20,7 @@ _PLAIN = re.compile(r"\b(mit|bsd|[023]-clause|apache|asl|psf|python software fou
 _ELSEWHERE = "not installed on Linux"
 LOOKED_AT = {  # by a person; a licence that is neither plain nor here fails the test
     "numpy": "0BSD, Zlib and CC0 ask for no more than BSD does",
+    "python-dateutil": "Apache-2.0 or BSD-3-Clause, as its LICENSE says",
     "regex": "CNRI-Python is the licence of Python 1.6, as permissive as Apache",
     "shellingham": "ISC is MIT in fewer words",
     "ujson": "TCL's licence is a BSD licence with a clause for government use",
