@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -15,6 +11,7 @@ from features.catalogue import DECLARED, compile_program
 from features.check import check_frame
 from features.contracts import TABLES, Column, Columns, Table, to_day
 from features.declaration import Feature
+from features.example import EXAMPLE_DAY, example_rows
 
 _GROUPS = {
     "financial": "Financial position, out of reports known at as_of: solvency, profitability, efficiency, cash.",
@@ -34,7 +31,6 @@ _ABOUT = {
     "protected": "a customer's group by a protected attribute (never a feature; joined by the fairness report alone)",
     "declined": "an applicant who was declined at as_of, so that no outcome was seen (for reject inference alone)",
 }
-EXAMPLE_DAY = dt.date(2025, 6, 30)
 
 
 def pages() -> dict[str, str]:
@@ -106,99 +102,6 @@ def example_values() -> dict[str, float]:
 def example_columns() -> dict[str, Columns]:
     """The example customer's raw tables, checked."""
     return {name: check_frame(TABLES[name], pd.DataFrame(rows), "example") for name, rows in example_rows().items()}
-
-
-def example_rows() -> Mapping[str, list[dict[str, Any]]]:
-    """One company small enough to follow by hand: four statement months, two reports, three invoices, two findings."""
-    me = {"customer_id": "example"}
-    months = ("2025-03-31", "2025-04-30", "2025-05-31", "2025-06-30")
-    amounts = (
-        (400.0, 80.0, 80.0, 0.0),
-        (500.0, 100.0, 50.0, 30.0),
-        (700.0, 140.0, 0.0, 60.0),
-        (600.0, 120.0, 120.0, 0.0),
-    )
-    return {
-        "customers": [{**me, "since": "2024-06-30", "kind": "company"}],
-        "statements": [
-            {
-                **me,
-                "account_id": "main",
-                "month": month,
-                "balance": balance,
-                "credit_limit": 1000.0,
-                "amount_due": due,
-                "amount_paid": paid,
-                "days_past_due": late,
-                "inflow": 2000.0,
-                "outflow": 1900.0,
-                "transactions": 20.0,
-            }
-            for month, (balance, due, paid, late) in zip(months, amounts, strict=True)
-        ],
-        "financials": [
-            {
-                **me,
-                "period_end": f"{year}-12-31",
-                "known_time": f"{year + 1}-04-30",
-                "revenue": revenue,
-                "cost_of_sales": 0.7 * revenue,
-                "ebit": 0.1 * revenue,
-                "interest": 20.0,
-                "net_income": 0.06 * revenue,
-                "cash": 50.0,
-                "receivables": 150.0,
-                "inventory": 100.0,
-                "current_assets": 300.0,
-                "total_assets": 800.0,
-                "current_liabilities": 200.0,
-                "total_liabilities": 500.0,
-                "equity": 300.0,
-                "retained_earnings": 120.0,
-                "operating_cash_flow": 90.0,
-            }
-            for year, revenue in ((2023, 1000.0), (2024, 1200.0))
-        ],
-        "invoices": [
-            {
-                **me,
-                "invoice_id": "1",
-                "issued": "2025-03-01",
-                "due": "2025-03-31",
-                "paid": "2025-03-26",
-                "amount": 100.0,
-                "disputed": 0,
-            },
-            {
-                **me,
-                "invoice_id": "2",
-                "issued": "2025-04-01",
-                "due": "2025-05-01",
-                "paid": "2025-05-16",
-                "amount": 200.0,
-                "disputed": 1,
-            },
-            {
-                **me,
-                "invoice_id": "3",
-                "issued": "2025-05-15",
-                "due": "2025-06-14",
-                "paid": None,
-                "amount": 300.0,
-                "disputed": 0,
-            },
-        ],
-        "investigations": [
-            {**me, "date": "2024-11-30", "source": "agency", "type": "court", "severity": 3, "amount": 500.0},
-            {**me, "date": "2025-05-31", "source": "agency", "type": "inquiry", "severity": 0, "amount": None},
-        ],
-        "questionnaires": [
-            {**me, "date": "2025-01-31", "item": item, "level": level}
-            for item, level in zip(
-                ("experience", "governance", "staff", "information_systems", "planning"), (4, 3, 3, 2, 4), strict=True
-            )
-        ],
-    }
 
 
 def _example_tables() -> str:

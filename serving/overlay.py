@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -21,7 +21,6 @@ KIND, ENDED = "overlay", "overlay_ended"
 FLAG = "overlay"  # of an answer made under one
 Effect = Literal["shift", "floor"]
 Operator = Literal["<", ">="]
-EFFECTS: tuple[Effect, ...] = get_args(Effect)
 
 
 class Overlay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

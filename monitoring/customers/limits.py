@@ -15,7 +15,6 @@ from configs.customers import ReviewRules
 Hold = Literal["policy", "margin", "rise", "fall", "person", "portfolio", "group"]
 HOLDS: tuple[Hold, ...] = ("policy", "margin", "rise", "fall", "person", "portfolio", "group")
 _POLICY, _MARGIN, _RISE, _FALL, _PERSON, _PORTFOLIO, _GROUP = range(len(HOLDS))
-NEVER_LIMITED = np.nan  # the limit of a customer who was in no review before
 
 
 def step(
@@ -23,7 +22,7 @@ def step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The limit after this review, whole units of currency, and what held it: the place in HOLDS. (rows,) each.
 
-    `earned` is what the policy grants now, `before` the limit in force, NEVER_LIMITED without one. A limit that would
+    `earned` is what the policy grants now, `before` the limit in force, missing without one. A limit that would
     hardly change stays. Where `at_once` a fall is not spread over reviews, and where `referred` no limit rises without
     a person. From a limit of 0, as without one, what is earned is granted whole.
     """
