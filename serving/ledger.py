@@ -322,7 +322,7 @@ class Ledger:
 
     def _append(self, connection: sa.Connection, entries: Sequence[Entry]) -> list[Record]:
         known = self._already(connection, [entry.idempotency_key for entry in entries if entry.idempotency_key])
-        keys = self._keys(connection, {entry.subject for entry in entries if entry.personal})
+        keys = self._keys(connection, {entry.subject for entry in _first_under(entries, known) if entry.personal})
         seq, previous = appending.head(connection)
         rows: list[appending.Row] = []
         result = []
@@ -364,6 +364,15 @@ class Ledger:
             return {}
         found = connection.execute(_OF_KEYS, {"keys": keys})
         return {row.idempotency_key: self._record(row) for row in found}
+
+
+def _first_under(entries: Iterable[Entry], known: Iterable[str | None]) -> Iterator[Entry]:
+    """Those that will be recorded: each that repeats no key, of a record or of an entry before it."""
+    taken = set(known)
+    for entry in entries:
+        if entry.idempotency_key is None or entry.idempotency_key not in taken:
+            yield entry
+        taken.add(entry.idempotency_key)
 
 
 @contextmanager

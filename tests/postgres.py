@@ -33,16 +33,22 @@ class Server:
         subprocess.run([*as_user, binaries.with_name("initdb"), *cluster, *options], check=True, capture_output=True)
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start it, and wait until it takes connections; again while the children of one that was killed end."""
         log = self._folder / "log"
         served = ["-D", self._folder / "data", "-p", str(self._port), "-h", "127.0.0.1", "-k", self._folder, "-F"]
-        with log.open("w", encoding="utf-8") as output:
-            self._process = subprocess.Popen([*self._as_user, self._binaries, *served], stdout=output, stderr=output)
-        for _ in range(300):
-            told = log.read_text(encoding="utf-8")
-            if "ready to accept connections" in told or self._process.poll() is not None:
+        for _ in range(20):
+            with log.open("w", encoding="utf-8") as output:
+                self._process = subprocess.Popen(
+                    [*self._as_user, self._binaries, *served], stdout=output, stderr=output
+                )
+            for _ in range(300):
+                told = log.read_text(encoding="utf-8")
+                if "ready to accept connections" in told or self._process.poll() is not None:
+                    break
+                time.sleep(0.1)
+            if "shared memory block" not in told:
                 break
-            time.sleep(0.1)
+            time.sleep(0.5)
         assert "ready to accept connections" in told, told
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:

@@ -15,16 +15,25 @@ import httpx
 class Callers:
     """Callers that ask one question after another until the block ends: answers, other statuses, broken connections.
 
-    `pause`: seconds each waits between two questions. Where a connection breaks they ask again, unless `once`.
+    `pause`: seconds each waits between two questions. Where a connection breaks they go on, unless `once`. `keyed`:
+    each question has an idempotency key that begins so; those that had no answer are kept in `unanswered`.
     """
 
     def __init__(
-        self, service: Any, bodies: Sequence[dict[str, Any]], count: int = 8, pause: float = 0.0, once: bool = False
+        self,
+        service: Any,
+        bodies: Sequence[dict[str, Any]],
+        count: int = 8,
+        pause: float = 0.0,
+        once: bool = False,
+        keyed: str = "",
     ) -> None:
         self.acknowledged: dict[str, dict[str, Any]] = {}
         self.statuses: Counter[int] = Counter()
         self.broken: Counter[str] = Counter()
         self._service, self._bodies, self._pause, self._once = service, bodies, pause, once
+        self.unanswered: list[dict[str, Any]] = []
+        self._keyed = keyed
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(place,)) for place in range(count)]
 
@@ -50,9 +59,12 @@ class Callers:
         headers = dict(self._service.score.headers)
         with httpx.Client(base_url=self._service.address, headers=headers, timeout=60) as client:
             while not self._stop.wait(self._pause):
-                place = (place + 7) % len(self._bodies)
+                place += 7
+                body = self._bodies[place % len(self._bodies)]
+                if self._keyed:
+                    body = {**body, "idempotency_key": f"{self._keyed}-{threading.get_ident()}-{place}"}
                 try:
-                    answer = client.post("/v1/decide", json=self._bodies[place])
+                    answer = client.post("/v1/decide", json=body)
                 except httpx.TransportError as error:
                     self.broken[type(error).__name__] += 1
                     if self._once:
@@ -61,4 +73,6 @@ class Callers:
                     continue
                 if answer.status_code == 200:
                     self.acknowledged[answer.json()["decision_id"]] = answer.json()
+                elif self._keyed:
+                    self.unanswered.append(body)
                 self.statuses[answer.status_code] += 1

@@ -120,6 +120,37 @@ _LISTED = (
         f"{_RECORD}::test_every_replay_is_equal_to_the_last_bit", 12,
     ),
     Fault(
+        "kill-point", "R3", "kill -9 at each system call that writes: keys, records, promotions", 200, "kills",
+        "what was acknowledged is there, all is whole, a rerun finishes",
+        "test_fault_points.py::test_a_kill_at_any_write_leaves_a_whole_home_and_a_rerun_finishes", 12,
+    ),
+    Fault(
+        "disk-error", "R6", "EIO, ENOSPC, EDQUOT at a write or a sync of the ledger", 200, "errors",
+        "nothing acknowledged is lost, the ledger goes on",
+        "test_fault_points.py::test_a_write_that_fails_is_acknowledged_to_nobody_and_the_ledger_goes_on", 10,
+    ),
+    Fault(
+        "database-restart", "R17", "PostgreSQL ended (politely, at once, kill -9) and started under load",
+        500, "restarts", "nothing acknowledged is lost, 503 meanwhile, well again, one answer for one key",
+        "test_database_restart.py::test_a_database_that_restarts_under_load_loses_nothing_that_was_acknowledged", 40,
+    ),
+    Fault(
+        "clock", "R7", "the service's clock set back and forth by hours, days, a year, over leap day and summer time",
+        100, "jumps",
+        "the record's order is its own, a key has its first answer, nobody is refused, a promotion is followed",
+        "test_clock.py::test_a_clock_that_jumps_changes_no_order_and_refuses_nobody", 3,
+    ),
+    Fault(
+        "soak", "R16", "a steady load while champions are promoted and rolled back", 60, "seconds",
+        "nobody is refused, no answer mixes two versions, memory and open files stay",
+        "test_soak.py::test_a_steady_load_with_swaps_refuses_nobody_and_grows_no_longer", 3,
+    ),
+    Fault(
+        "parity", "R19", "one customer on one day, scored from tables and asked over HTTP", 1_000_000, "rows",
+        "one PD, to the last bit",
+        "test_parity.py::test_a_row_of_a_book_and_a_request_have_one_pd", 60,
+    ),
+    Fault(
         "ledger-machine", "R14", "random sequences on the ledger beside a plain list", 2_000, "sequences",
         "append, batches, keys, swaps, checkpoints, erasure and tampering as the list says",
         "test_ledger_machine.py::test_the_ledger_does_what_a_plain_list_would", 20,
@@ -143,12 +174,8 @@ OTHERWISE: dict[str, str] = {
     " `tests/test_architecture.py` holds); it starts from the signed version in its home and keeps the last good one"
     " (`tests/serving/test_live.py`, `test_loading.py`); a store of versions that is down or sends other bytes:"
     " `tests/training/test_depot.py`, `tests/serving/test_shared_versions.py`",
-    "R7": "not tried yet",
-    "R16": "not tried yet",
-    "R17": "not tried yet",
     "R18": "a home of an earlier release opens, verifies, replays 5 of 5: `tests/serving/test_upgrade.py`, in every run"
     " of the suite; there is one earlier release",
-    "R19": "not tried yet",
     "R20": "docs/dependencies.md: what is locked by SHA-256, why, under which licence; nothing here asks a registry of"
     " vulnerabilities",
 }

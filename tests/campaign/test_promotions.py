@@ -16,36 +16,22 @@ import pytest
 
 from serving import approval, authorship, champion
 from serving.ledger import Ledger
+from tests.campaign.acts import AT, NAME, is_linear, version
 from tests.campaign.trials import Trials
-from training.bundle import Bundle
 
-NAME, AT, RACERS = "consumer_platform", "2026-01-05T09:00:00+00:00", 4
+RACERS = 4
 pytestmark = pytest.mark.campaign
 PROMOTES_FOR_EVER = """
 import sys
 from serving import champion
 from serving.ledger import Ledger
-from tests.campaign.test_promotions import version
+from tests.campaign.acts import version
 ledger = Ledger(sys.argv[1])
 print("begun", flush=True)
 while True:
     for letter in "ab":
         champion.promote(ledger, version(letter), champion.current(ledger, "{name}"), "a machine", "to and fro", "{at}")
 """
-
-
-def version(letter: str) -> Bundle:
-    """A version as the rules about promotions see one."""
-    nothing: dict[str, Any] = dict.fromkeys(("folder", "program", "booster", "calibration", "scale", "validation"))
-    gate = {"passed": True, "checks": []}
-    return Bundle(version=f"{NAME}-{letter}", product=NAME, training={"gate": gate}, digest=letter * 64, **nothing)
-
-
-def is_linear(ledger: Ledger) -> bool:
-    """Whether each promotion follows the one before it, so that there is one champion at every moment."""
-    made = champion.history(ledger, NAME)
-    before = [None, *(one.version for one in made)]
-    return [one.previous for one in made] == before[: len(made)]
 
 
 def test_a_promotion_killed_anywhere_leaves_one_valid_champion(tmp_path: Path, trials: Trials) -> None:

@@ -127,6 +127,14 @@ def test_a_customer_nobody_knows_cannot_be_erased(ledger: Ledger) -> None:
         ledger.erase("Cyd", "DPO", "a wish", NOW)
 
 
+def test_of_whom_nothing_was_recorded_because_the_key_was_used_nothing_is_kept(ledger: Ledger) -> None:
+    ledger.append([decision("d-4", "Ada", "k"), decision("d-5", "Cyd", "k")])
+    ledger.append([decision("d-6", "Dee", "k")])
+    for customer in ("Cyd", "Dee"):
+        with pytest.raises(InputError, match="no sealed record"):
+            ledger.erase(customer, "an officer", "asked for it", NOW)
+
+
 def test_records_in_the_clear_stop_an_erasure_that_would_promise_too_much(url: str, master: Path) -> None:
     with opened(url, None) as before:
         before.append([decision("d-0", "Ada")])
