@@ -120,7 +120,7 @@ _LISTED = (
         f"{_RECORD}::test_every_replay_is_equal_to_the_last_bit", 12,
     ),
     Fault(
-        "kill-point", "R3", "kill -9 at each system call that writes: keys, records, promotions", 200, "kills",
+        "kill-point", "R3", "kill -9 at each system call that writes: keys, records, checkpoints", 200, "kills",
         "what was acknowledged is there, all is whole, a rerun finishes",
         "test_fault_points.py::test_a_kill_at_any_write_leaves_a_whole_home_and_a_rerun_finishes", 12,
     ),
@@ -149,6 +149,11 @@ _LISTED = (
         "parity", "R19", "one customer on one day, scored from tables and asked over HTTP", 1_000_000, "rows",
         "one PD, to the last bit",
         "test_parity.py::test_a_row_of_a_book_and_a_request_have_one_pd", 60,
+    ),
+    Fault(
+        "schema", "R1", "requests that fit the service's description, and such that do not (schemathesis)",
+        5_000, "requests", "answers as described, what breaks the schema is refused, no 5xx but 503 with Retry-After",
+        "test_schema.py::test_the_service_answers_as_its_description_says", 5,
     ),
     Fault(
         "ledger-machine", "R14", "random sequences on the ledger beside a plain list", 2_000, "sequences",

@@ -16,7 +16,7 @@ import pytest
 
 from serving import approval, authorship, champion
 from serving.ledger import Ledger
-from tests.campaign.acts import AT, NAME, is_linear, version
+from tests.campaign.promotions import AT, NAME, is_linear, version
 from tests.campaign.trials import Trials
 
 RACERS = 4
@@ -25,7 +25,7 @@ PROMOTES_FOR_EVER = """
 import sys
 from serving import champion
 from serving.ledger import Ledger
-from tests.campaign.acts import version
+from tests.campaign.promotions import version
 ledger = Ledger(sys.argv[1])
 print("begun", flush=True)
 while True:

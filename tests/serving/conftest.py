@@ -323,7 +323,7 @@ def running(
 
 
 def _wait_until_ready(running: Service) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240  # of a very busy machine
     while time.monotonic() < deadline and running.process.poll() is None:
         try:
             if running.score.get("/readyz").status_code == 200:
