@@ -11,23 +11,25 @@ deletes a customer's key, and not one hash breaks.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from configs.errors import CreditloopError, InputError, Refusal
 from configs.settings import Settings
 from serving import appending, store
+from serving.entry import Entry as Entry
+from serving.entry import Record as Record
+from serving.entry import canonical as canonical
+from serving.entry import entry_hash as entry_hash
 from serving.store import AS_STORED, CUSTOMERS, RECORDS
-from serving.vault import CustomerKey, Erased, Vault, is_sealed
+from serving.vault import CustomerKey, Vault, is_sealed
 from serving.verify_ledger import Breach, Checkpoint, check
 
 HOLD, RELEASED = "hold", "hold_released"  # of a customer's records, by retention.py
@@ -36,57 +38,8 @@ _READ = sa.select(RECORDS, CUSTOMERS.c.customer, CUSTOMERS.c.sealed_key).select_
 _OF_KEYS = _READ.where(RECORDS.c.idempotency_key.in_(sa.bindparam("keys", expanding=True)))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is to be recorded. `subject` is the customer, version or decision it is about; `body` canonical JSON.
-
-    `personal`: the subject is a customer, and the record is sealed with their key where the ledger has a vault.
-    """
-
-    id: str
-    kind: str
-    product: str
-    subject: str
-    at: str
-    body: bytes
-    idempotency_key: str | None = None
-    personal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A recorded entry, its place in the chain, and whether this call wrote it or found it under the same key.
-
-    Of an `erased` one the body is empty and the subject a pseudonym.
-    """
-
-    seq: int
-    entry: Entry
-    hash: str
-    new: bool = True
-    erased: bool = False
-
-    def body(self) -> Any:
-        """The body as values. Raises Erased."""
-        if self.erased:
-            raise Erased(f"record {self.entry.id} is about a customer who was erased")
-        return msgspec.json.decode(self.entry.body)
-
-
 class LedgerError(CreditloopError):
     """The ledger cannot be read or written; nothing that was not recorded may be answered."""
-
-
-def canonical(values: Any) -> bytes:
-    """JSON with sorted keys and shortest exact floats: the same values give the same bytes."""
-    return msgspec.json.encode(values, order="sorted")
-
-
-def entry_hash(seq: int, entry: Entry, previous: str) -> str:
-    """The hash of one record, as the module says."""
-    body = hashlib.sha256(entry.body).hexdigest()
-    columns = [seq, entry.id, entry.kind, entry.product, entry.subject, entry.at, entry.idempotency_key]
-    return hashlib.sha256(b"\x00" + canonical([*columns, body, previous])).hexdigest()
 
 
 def open_ledger(settings: Settings) -> Ledger:
