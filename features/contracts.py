@@ -99,14 +99,21 @@ class Table:
     event: str
     key: tuple[str, ...]
     columns: Mapping[str, Column] = field(default_factory=dict)
+    _every: Mapping[str, Column] = field(init=False, repr=False, compare=False)
+    _of_a_record: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 
-    def all_columns(self) -> dict[str, Column]:
+    def __post_init__(self) -> None:
+        record = {**self.columns, "known_time": Column("date", required=False)}
+        object.__setattr__(self, "_every", {"customer_id": Column("text", missing=False), **record})
+        object.__setattr__(self, "_of_a_record", record)
+
+    def all_columns(self) -> Mapping[str, Column]:
         """The columns with the two that every table has."""
-        return {
-            "customer_id": Column("text", missing=False),
-            **self.columns,
-            "known_time": Column("date", required=False),
-        }
+        return self._every
+
+    def record_columns(self) -> Mapping[str, Column]:
+        """The columns of a request's row: all but the customer."""
+        return self._of_a_record
 
 
 _MONEY = Column("number")

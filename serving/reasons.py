@@ -78,16 +78,16 @@ def principal_reasons(
     lower the score is none, and neither is one within the noise; the worst is always told, because whoever is
     declined is owed a reason.
     """
-    made = grouping or by_sentence(features)
+    made, added_by = grouping or by_sentence(features), contributions.tolist()
     sums = group_sums(np.ascontiguousarray(contributions), made.places, made.first).tolist()
     costs = [added * points_factor for added in sums]
     worst = sorted((k for k, cost in enumerate(costs) if cost > 0), key=lambda k: -costs[k])
     told = [k for rank, k in enumerate(worst) if rank == 0 or sums[k] >= made.least[k]]
     return tuple(
         Reason(
-            reason=_sentence(features[_speaker(contributions, features, made.groups[k])], language),
+            reason=_sentence(features[_speaker(added_by, features, made.groups[k])], language),
             points=round(costs[k], 2),
-            features=_largest(contributions, features, made.groups[k]),
+            features=_largest(added_by, features, made.groups[k]),
         )
         for k in told[:most]
     )
@@ -121,11 +121,11 @@ def group_sums(contributions: np.ndarray, places: np.ndarray, first: np.ndarray)
     return found
 
 
-def _speaker(contributions: np.ndarray, features: Sequence[Feature], group: Sequence[int]) -> int:
+def _speaker(contributions: Sequence[float], features: Sequence[Feature], group: Sequence[int]) -> int:
     """The first feature of the sentence that adds most among those of a group."""
     sums: dict[str, float] = {}
     for place in group:
-        sums[features[place].reason] = sums.get(features[place].reason, 0.0) + float(contributions[place])
+        sums[features[place].reason] = sums.get(features[place].reason, 0.0) + contributions[place]
     loudest = max(sums, key=lambda sentence: sums[sentence])
     return next(place for place in group if features[place].reason == loudest)
 
@@ -134,6 +134,6 @@ def _sentence(feature: Feature, language: Language) -> str:
     return feature.reason_zh if language == "zh" else feature.reason
 
 
-def _largest(contributions: np.ndarray, features: Sequence[Feature], places: Sequence[int]) -> tuple[str, ...]:
+def _largest(contributions: Sequence[float], features: Sequence[Feature], places: Sequence[int]) -> tuple[str, ...]:
     raising = [place for place in places if contributions[place] > 0]
     return tuple(features[place].name for place in sorted(raising, key=lambda place: -contributions[place])[:3])
