@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from configs.errors import InputError, Refusal
 from configs.settings import load_product, load_settings
@@ -78,6 +78,17 @@ class ChampionMachine(RuleBasedStateMachine):
         self.made.append(letter)
         if not self.stack or self.stack[-1] != letter:
             self.stack.append(letter)
+
+    @initialize(makers=st.lists(WHO, min_size=3, max_size=3), by=st.sets(WHO, min_size=2, max_size=3))
+    def most_is_said_already(self, makers: list[str], by: set[str]) -> None:
+        """Else hardly a sequence would come to a promotion."""
+        for letter, maker in zip(LETTERS, makers, strict=True):
+            self.train(letter, maker)
+            for who in sorted(by - {maker}):
+                self.say(letter, who, "approve")
+        self.waive("c", min(by - {makers[2]}), 2)
+        for letter in LETTERS:
+            self.promote(letter, makers[0])
 
     @rule(letter=WHICH, by=WHO)
     def train(self, letter: str, by: str) -> None:
@@ -189,9 +200,21 @@ class ChampionMachine(RuleBasedStateMachine):
         self.made.append(letter)
         self.stack.pop()
 
-    @rule(days=st.integers(1, 7))
+    @rule(days=st.integers(-4, 7))
     def time_goes_by(self, days: int) -> None:
+        """Or the clock is set back."""
         self.day += dt.timedelta(days)
+
+    @invariant()
+    def who_may_promote_what_is_as_the_rules_say(self) -> None:
+        by = PERSONS[self.ledger.head()[0] % len(PERSONS)]
+        for letter in sorted(set(LETTERS) - self.retired):
+            told = (self.ledger, self.settings, version(letter), self.product, by, self.at)
+            if self.may(letter, by):
+                promoting.require(*told)
+            else:
+                with pytest.raises(Refusal):
+                    promoting.require(*told)
 
     @invariant()
     def there_is_the_champion_that_the_model_names(self) -> None:
@@ -203,6 +226,6 @@ class ChampionMachine(RuleBasedStateMachine):
         assert found == self.open.keys()
 
 
-@pytest.mark.campaign(daily=12)
+@pytest.mark.campaign(daily=5)
 def test_a_version_is_champion_exactly_where_the_rules_say_so(trials: Trials) -> None:
     walk(ChampionMachine, trials)

@@ -159,9 +159,9 @@ class LedgerMachine(RuleBasedStateMachine):
         rows, witnessed = [list(row) for row in rows_of(self.path)], read_anchors(self.anchors, (public_key(KEY),))
         rng = random.Random(seed)
         at, last = rng.randrange(len(rows)), max((one.seq for one in witnessed), default=0)
-        kind = rng.choice(
-            ["change", "double", *(["cut"] if last > at else []), *(["drop"] if at + 1 < len(rows) else [])]
-        )
+        kind = rng.choice(["change", "double", *(["drop"] if at + 1 < len(rows) else [])])
+        if last and rng.random() < 0.5:  # without a witness nobody misses a tail
+            at, kind = rng.randrange(last), "cut"
         if kind == "change":
             column = rng.choice([1, 2, 4, 7])
             rows[at][column] = rows[at][column] + (b"x" if column == 7 else "x")
@@ -203,6 +203,6 @@ class LedgerMachine(RuleBasedStateMachine):
             assert [made.entry.id for made in self.ledger.about([one.subject])] == about
 
 
-@pytest.mark.campaign(daily=12)
+@pytest.mark.campaign(daily=8)
 def test_the_ledger_does_what_a_plain_list_would(trials: Trials) -> None:
     walk(LedgerMachine, trials)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from configs.errors import InputError, Refusal
 from configs.settings import Outcome
@@ -22,7 +22,7 @@ from tests.campaign.trials import Trials
 
 PRODUCT, DEFINITION = "consumer_platform", Outcome(window_months=12, days_past_due=90)
 ASKED, CLOSES = dt.date(2024, 1, 31), dt.date(2025, 1, 31)
-DECISIONS = {"d1": "ann", "d2": "bob", "d3": "bob", "d4": "cy"}  # two of one customer about one day
+DECISIONS = {"d1": "ann", "d2": "bob", "d3": "bob"}  # two of one customer about one day
 DAYS = [ASKED - dt.timedelta(1), ASKED, dt.date(2024, 7, 1), CLOSES, dt.date(2025, 3, 1), dt.date(2026, 1, 1)]
 
 
@@ -58,6 +58,10 @@ class OutcomeMachine(RuleBasedStateMachine):
     def at(self) -> str:
         return f"{self.today}T12:00:00+00:00"
 
+    @initialize(days=st.sampled_from([0, 160, 400, 800]))
+    def begin(self, days: int) -> None:
+        self.today += dt.timedelta(days)
+
     @rule(
         name=st.sampled_from(list(DECISIONS)),
         bad=st.booleans(),
@@ -82,6 +86,11 @@ class OutcomeMachine(RuleBasedStateMachine):
             assert record_outcome(*told).new
             self.said[name] = Said(bad, on, self.today)
 
+    @rule(bad=st.booleans(), days=st.lists(st.sampled_from(DAYS), min_size=2, max_size=2, unique=True))
+    def tell_of_two_decisions_about_one_customer(self, bad: bool, days: list[dt.date]) -> None:
+        for name, on in zip(("d2", "d3"), days, strict=True):
+            self.tell(name, bad, on, None)
+
     @rule(bad=st.booleans())
     def tell_of_nobody(self, bad: bool) -> None:
         with pytest.raises(InputError, match="no decision"):
@@ -89,11 +98,11 @@ class OutcomeMachine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(["unknown", "future", "before"]))
     def somebody_else_writes_what_we_would_refuse(self, kind: str) -> None:
-        name = "d9" if kind == "unknown" else "d4"
+        name = "d9" if kind == "unknown" else "d1"
         on = {"unknown": self.today, "future": self.today + dt.timedelta(9), "before": ASKED - dt.timedelta(9)}[kind]
         body = {"decision_id": name, "defaulted": True, "on": on.isoformat(), "corrects": None, "reason": None}
         self.foreign += 1
-        # About a subject of its own: what stands in the ledger about d4 is not what `record_outcome` finds.
+        # About a subject of its own: what stands in the ledger about d1 is not what `record_outcome` finds.
         entry = Entry(f"f{self.foreign}", "outcome", PRODUCT, f"foreign {name}", self.at, canonical(body))
         self.ledger.append([entry])
         self.unsound.append(kind)
@@ -140,6 +149,6 @@ class OutcomeMachine(RuleBasedStateMachine):
         assert arrivals.waiting == waiting
 
 
-@pytest.mark.campaign(daily=12)
+@pytest.mark.campaign(daily=8)
 def test_an_outcome_is_used_exactly_where_the_plain_rules_say_so(trials: Trials) -> None:
     walk(OutcomeMachine, trials)

@@ -7,7 +7,6 @@ set changes nothing that is locked.
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ def test_the_service_answers_as_its_description_says(running: Any, trials: Trial
     """
     schemathesis = pytest.importorskip("schemathesis", reason='not installed: pip install "schemathesis>=4,<5"')
     from schemathesis import GenerationMode
+    from schemathesis.core.parameters import ParameterLocation
     from schemathesis.specs.openapi.checks import (
         content_type_conformance,
         negative_data_rejection,
@@ -40,7 +40,16 @@ def test_the_service_answers_as_its_description_says(running: Any, trials: Trial
     headers = {"Authorization": running.clients["admin"].headers["Authorization"]}
     statuses, checks = Counter[int](), [status_code_conformance, content_type_conformance, response_schema_conformance]
 
-    def holds(case: Any, further: list[Any]) -> None:
+    def further(case: Any) -> list[Any]:
+        """What breaks the schema is refused: told of bodies alone, for a parameter nobody knows is nobody's fault.
+
+        Of a batch each question has a status of its own: a bad one is refused in an answer that is a 200.
+        """
+        body = case.meta.components.get(ParameterLocation.BODY)
+        broken = body is not None and body.mode == GenerationMode.NEGATIVE and not case.path.endswith("/batch")
+        return [negative_data_rejection] if broken else []
+
+    def holds(case: Any) -> None:
         answer = case.call(base_url=running.address, headers=headers, timeout=60)
         statuses[answer.status_code] += 1
         trials.done()
@@ -48,7 +57,7 @@ def test_the_service_answers_as_its_description_says(running: Any, trials: Trial
             assert answer.headers["retry-after"]
             return
         assert answer.status_code < 500, (case.method, case.path, answer.text[:500])
-        case.validate_response(answer, checks=[*checks, *further])
+        case.validate_response(answer, checks=[*checks, *further(case)])
 
     bounds = settings(
         max_examples=max(1, trials.count // (2 * len(operations))),
@@ -58,11 +67,8 @@ def test_the_service_answers_as_its_description_says(running: Any, trials: Trial
         suppress_health_check=list(HealthCheck),
     )
     for operation in operations:
-        # Of a batch each question has a status of its own: a bad one is refused in an answer that is a 200.
-        refused = [] if operation.path.endswith("/batch") else [negative_data_rejection]
-        for mode, further in ((GenerationMode.POSITIVE, []), (GenerationMode.NEGATIVE, refused)):
-            asks = partial(holds, further=further)
-            drawn = st.builds(asks, operation.as_strategy(generation_mode=mode))
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            drawn = st.builds(holds, operation.as_strategy(generation_mode=mode))
             seed(trials.seed)(bounds(given(drawn)(lambda _: None)))()
     trials.found(operations=len(operations), statuses=dict(sorted(statuses.items())))
     assert running.process.poll() is None
