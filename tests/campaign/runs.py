@@ -63,9 +63,14 @@ def tried(fault: Fault, share: float, seed: int, command: str, follow: Callable[
 
 
 def commit() -> str:
-    """The commit of this checkout, with a plus where files were changed."""
-    asked = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    """The commit of this checkout, with a plus where files were changed, but for what these runs write themselves."""
+    found = _git("rev-parse", "--short", "HEAD") or "unknown"
+    written = (f":!{RESULTS.relative_to(ROOT)}", ":!docs/reliability.md")
+    return f"{found}+" if _git("status", "--porcelain", "--", ".", *written) else found
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def keep(fault: Fault, run: Run, into: Path) -> Path:
