@@ -151,7 +151,7 @@ async def _milliseconds(client: httpx.AsyncClient, path: str) -> float:
 def _plans(ledger: Ledger, live: Live) -> dict[str, list[str]]:
     """How SQLite finds the newest decisions, a page further back, those of a customer, and a record."""
     product, seen = next(iter(live.scorers)), []
-    engine = ledger._engine
+    engine = ledger.database.engine
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         seen.append((statement, parameters))

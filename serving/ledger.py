@@ -11,10 +11,7 @@ deletes a customer's key, and not one hash breaks.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,8 @@ import sqlalchemy as sa
 from configs.errors import CreditloopError, InputError, Refusal
 from configs.settings import Settings
 from serving import appending, store
+from serving.database import Database
+from serving.database import LedgerError as LedgerError
 from serving.entry import Entry as Entry
 from serving.entry import Record as Record
 from serving.entry import canonical as canonical
@@ -38,10 +37,6 @@ _READ = sa.select(RECORDS, CUSTOMERS.c.customer, CUSTOMERS.c.sealed_key).select_
 _OF_KEYS = _READ.where(RECORDS.c.idempotency_key.in_(sa.bindparam("keys", expanding=True)))
 
 
-class LedgerError(CreditloopError):
-    """The ledger cannot be read or written; nothing that was not recorded may be answered."""
-
-
 def open_ledger(settings: Settings) -> Ledger:
     """The ledger of these settings, its personal records sealed unless privacy.master_key is empty."""
     master_key = settings.privacy.master_key
@@ -52,12 +47,10 @@ class Ledger:
     """One ledger database. Safe for several threads and processes: writers take turns in the database."""
 
     def __init__(self, url: str, vault: Vault | None = None) -> None:
-        self._engine = store.open_engine(url)
+        self.database = Database(url)
         self._vault = vault
-        self._doubted = False
-        self._turn = threading.Lock()
         try:
-            with self._writing() as connection:
+            with self.database.writing() as connection:
                 store.prepare(connection)
                 if vault is not None:
                     some = connection.execute(sa.select(CUSTOMERS).limit(1)).first()
@@ -68,7 +61,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self.database.close()
 
     def append(
         self,
@@ -82,26 +75,12 @@ class Ledger:
         there is none), else Refusal: compare and swap. So does `unsaid` (subject, sequence) that nothing was recorded
         about that subject since. Raises LedgerError where the database cannot commit.
         """
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             if expect is not None:
                 _hold(connection, *expect)
             if unsaid is not None:
                 _unsaid(connection, *unsaid)
             return self._append(connection, entries)
-
-    def carry_over(self) -> None:
-        """Spare a later commit, and who waits for it, what SQLite has to do of its log now and then.
-
-        Raises LedgerError where that fails: nothing is lost, and the next record is made after a recovery.
-        """
-        if self._engine.dialect.name != "sqlite":
-            return
-        with self._turn, _told("carry over its log"), self._engine.connect() as connection:
-            try:
-                store.carry_over(connection)
-            except BaseException:
-                self._distrust(connection)
-                raise
 
     def latest(self, kind: str, product: str) -> Record | None:
         """The newest record of a kind for a product."""
@@ -131,7 +110,7 @@ class Ledger:
             query = query.where(RECORDS.c.kind == kind)
         if product is not None:
             query = query.where(RECORDS.c.product == product)
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 record = self._record(row)
                 if not record.erased:
@@ -149,7 +128,7 @@ class Ledger:
             query = query.where(RECORDS.c.seq < before)
         if since is not None:
             query = query.where(RECORDS.c.seq >= since)
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             found = connection.execute(query.order_by(RECORDS.c.seq.desc()).limit(limit))
             return [self._record(row) for row in found]
 
@@ -158,7 +137,7 @@ class Ledger:
 
         By bisection: times rise with the sequence, except where a clock was set back.
         """
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             low, high = 1, appending.head(connection)[0] + 1
             while low < high:
                 middle = (low + high) // 2
@@ -175,7 +154,7 @@ class Ledger:
         Returns how many records that are. Raises InputError for a customer of whom none is sealed, and Refusal where
         some were stored in the clear (no record can be taken out of the chain), or a legal hold stands.
         """
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             row = connection.execute(sa.select(CUSTOMERS).where(CUSTOMERS.c.customer == customer)).first()
             if row is None:
                 raise InputError(f"the ledger holds no sealed record of a customer {customer!r}")
@@ -189,27 +168,26 @@ class Ledger:
             body = canonical({"by": by, "reason": reason, "records": sealed})
             self._append(connection, [Entry(f"erasure-{row.pseudonym}", "erasure", "", row.pseudonym, at, body)])
             connection.execute(sa.delete(CUSTOMERS).where(CUSTOMERS.c.pseudonym == row.pseudonym))
-        with self._engine.connect() as connection:
-            store.settle(connection)  # SQLite's log still holds the page as it was
+        self.database.empty_log()
         return int(sealed)
 
     def newest_by_customer(self) -> Iterator[tuple[str, str, str, int]]:
         """Of each customer who has a key and each kind of sealed record: the time of the newest, and how many."""
         newest = sa.select(CUSTOMERS.c.customer, RECORDS.c.kind, sa.func.max(RECORDS.c.at), sa.func.count())
         joined = newest.select_from(CUSTOMERS.join(RECORDS, CUSTOMERS.c.pseudonym == RECORDS.c.subject))
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             found = connection.execute(joined.group_by(CUSTOMERS.c.customer, RECORDS.c.kind))
             yield from ((row[0], row[1], row[2], row[3]) for row in found)
 
     def about(self, subjects: Sequence[str]) -> list[Record]:
         """Every record about one of `subjects`, in order."""
         query = _READ.where(_about(*subjects)).order_by(RECORDS.c.seq)
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             return [self._record(row) for row in connection.execute(query)]
 
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the last record."""
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             return appending.head(connection)
 
     def verify(
@@ -220,45 +198,15 @@ class Ledger:
         `progress` is told every thousand records how many were checked. Raises LedgerError that names the first bad
         record.
         """
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execution_options(yield_per=1000).execute(AS_STORED)
             try:
                 return check(rows if progress is None else _counted(rows, progress), checkpoints)
             except Breach as breach:
                 raise LedgerError(str(breach)) from None
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._turn, _told("record"), self._engine.connect().execution_options(writes=True) as connection:
-            try:
-                self._trust_again(connection)
-                with connection.begin():
-                    yield connection
-            except (CreditloopError, sa.exc.IntegrityError, sqlite3.IntegrityError):
-                raise  # an answer of a sound database; nothing was written
-            except BaseException:
-                self._distrust(connection)
-                raise
-
-    def _distrust(self, connection: sa.Connection) -> None:
-        """After a failed commit nothing is asked again: this connection and all that rest are closed."""
-        self._doubted = True
-        connection.invalidate()
-        self._engine.dispose()
-
-    def _trust_again(self, connection: sa.Connection) -> None:
-        if self._doubted:
-            if not store.settle(connection):
-                raise LedgerError("the ledger could not record: it recovers from a failed commit; a reader holds it up")
-            self._doubted = False
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with _told("be read"), self._engine.connect() as connection:
-            yield connection
-
     def _first(self, query: sa.Select[Any]) -> Record | None:
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else self._record(row)
 
@@ -326,16 +274,6 @@ def _first_under(entries: Iterable[Entry], known: Iterable[str | None]) -> Itera
         if entry.idempotency_key is None or entry.idempotency_key not in taken:
             yield entry
         taken.add(entry.idempotency_key)
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """The database's own word for what went wrong, without the statement: that would hold applicants' data."""
-    try:
-        yield
-    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise LedgerError(f"the ledger could not {what}: {cause.__class__.__name__}: {cause}") from None
 
 
 def _key(row: Any, pseudonym: str | None = None) -> CustomerKey:

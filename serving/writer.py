@@ -84,6 +84,6 @@ class Writer:
     def _carry_over(self) -> None:
         """While nobody waits: in a commit it would take ten times as long, and somebody would."""
         try:
-            self._ledger.carry_over()
+            self._ledger.database.carry_over()
         except LedgerError as error:
             log.error("%s", error)

@@ -490,7 +490,7 @@ def test_the_writer_goes_on_by_itself_once_there_is_room(full_disk: tuple[list[s
 
 def test_a_reader_does_not_wait_for_a_writer(url: str, ledger: Ledger) -> None:
     ledger.append([entry("d1")])
-    with opened(url) as other, other._writing():
+    with opened(url) as other, other.database.writing():
         started = time.monotonic()
         assert names(ledger) == ["d1"]
         assert time.monotonic() - started < 5
@@ -512,11 +512,11 @@ def faulty(ledger: Ledger, commit: Callable[[Any], None]) -> Iterator[list[Any]]
         met.append(connection.connection.dbapi_connection)
         commit(connection)
 
-    sa.event.listen(ledger._engine, "commit", instead)
+    sa.event.listen(ledger.database.engine, "commit", instead)
     try:
         yield met
     finally:
-        sa.event.remove(ledger._engine, "commit", instead)
+        sa.event.remove(ledger.database.engine, "commit", instead)
 
 
 def disk_error(_: object) -> None:
@@ -565,11 +565,11 @@ def short_waits(ledger: Ledger) -> Iterator[None]:
     def short(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("PRAGMA busy_timeout=50")
 
-    sa.event.listen(ledger._engine, "connect", short)
+    sa.event.listen(ledger.database.engine, "connect", short)
     try:
         yield
     finally:
-        sa.event.remove(ledger._engine, "connect", short)
+        sa.event.remove(ledger.database.engine, "connect", short)
 
 
 @pytest.fixture
@@ -640,5 +640,5 @@ def test_commits_wait_for_the_disk_even_where_the_server_would_not(in_postgres: 
     url, engine = in_postgres
     with engine.connect() as connection:
         connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} SET synchronous_commit = off")
-    with opened(url) as ledger, ledger._writing() as connection:
+    with opened(url) as ledger, ledger.database.writing() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"

@@ -108,7 +108,7 @@ def test_a_reader_may_take_longer_than_a_writer_may_wait(url: str, monkeypatch: 
     monkeypatch.setattr(store, "SILENCE_SECONDS", 0.5)
     with opened(url) as ledger:
         for _ in range(2):  # of the same connection, which a writer had in between
-            with ledger._reading() as connection:
+            with ledger.database.reading() as connection:
                 assert connection.exec_driver_sql("SELECT 7 FROM pg_sleep(1)").scalar() == 7
             assert len(ledger.append([entry(f"d-{time.monotonic_ns()}")])) == 1
 
@@ -116,7 +116,7 @@ def test_a_reader_may_take_longer_than_a_writer_may_wait(url: str, monkeypatch: 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone lets a program say how long")
 def test_a_machine_that_is_gone_is_noticed_within_half_a_minute(url: str) -> None:
     """No machine can be taken away here: what the kernel was told is looked at."""
-    with opened(url) as ledger, ledger._reading() as connection:
+    with opened(url) as ledger, ledger.database.reading() as connection:
         told = connection.connection.dbapi_connection._usock
 
         def said(name: str) -> int:
