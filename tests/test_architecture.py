@@ -17,7 +17,10 @@ DOORS = {
     "mlflow": {"training/registry.py"},
     "bentoml": {"serving/service.py"},
     "evidently": {"monitoring/telling/render.py"},
-    "sqlalchemy": {"features/sources.py", "serving/appending.py", "serving/database.py", "serving/ledger.py", "serving/store.py"},
+    "sqlalchemy": {
+        "features/sources.py",
+        *(f"serving/{name}.py" for name in ("appending", "database", "ledger", "store")),
+    },
     "prometheus_client": {"serving/metrics.py"},
     "jinja2": {"configs/templates.py", "console/answering.py", "governance/render.py", "monitoring/customers/pages.py"},
     "playwright": set(),
