@@ -73,7 +73,10 @@ def _demo(arguments: Arguments) -> int:
 
 
 def _doctor(arguments: Arguments) -> int:
+    import sqlite3
     from importlib.metadata import version
+
+    from serving.store import loses_commits
 
     settings = read_settings(arguments)
     libraries = ("lightgbm", "optuna", "mlflow", "bentoml", "evidently", "pandas", "numpy", "numba")
@@ -86,11 +89,14 @@ def _doctor(arguments: Arguments) -> int:
     }
     for name in product_names(settings.home):
         load_product(name, settings.home)
-    show(
-        arguments,
-        values,
-        "\n".join(f"{key:<10} {value}" for key, value in values.items()) + "\nsettings and products are sound",
-    )
+    told = [*(f"{key:<10} {value}" for key, value in values.items()), "settings and products are sound"]
+    if settings.serving.workers > 1 and loses_commits(settings.stores.ledger, sqlite3.sqlite_version_info):
+        values["warning"] = (
+            f"{settings.serving.workers} workers share a ledger in SQLite {sqlite3.sqlite_version}, which may very rarely "
+            "lose a commit: use 3.51.3 or later, PostgreSQL, or one worker (docs/operations.md)"
+        )
+        told.append(f"warning: {values['warning']}")
+    show(arguments, values, "\n".join(told))
     return 0
 
 

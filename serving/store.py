@@ -104,6 +104,13 @@ def _open_postgres(at: sa.engine.URL) -> sa.Engine:
     return engine
 
 
+def loses_commits(url: str, version: tuple[int, int, int]) -> bool:
+    """Whether several processes on this ledger may, very rarely, lose a commit: SQLite before its "WAL-reset bug" was
+    mended (3.51.3; 3.50.7 and 3.44.6 of the lines before)."""
+    mended = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
+    return url.startswith("sqlite") and not mended
+
+
 def prepare(connection: sa.Connection) -> None:
     """Make the table and its triggers where they are missing, within the caller's transaction."""
     if connection.dialect.name == "sqlite":

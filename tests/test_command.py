@@ -697,6 +697,16 @@ def test_a_home_that_is_a_file_is_told(tmp_path: Path) -> None:
     mistaken(run(tmp_path / "home", "doctor"), str(tmp_path / "home"))
 
 
+def test_the_doctor_warns_of_workers_on_a_sqlite_that_may_lose_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "creditloop.toml").write_text("[serving]\nworkers = 2\n")
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    assert "2 workers share a ledger in SQLite" in run(tmp_path, "doctor").out
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
+    assert "warning" not in run(tmp_path, "doctor").out
+
+
 def test_a_ledger_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("this is no database, however long one looks at it" * 100)
     mistaken(run(tmp_path, "decisions", "verify"), "ledger")
