@@ -92,8 +92,8 @@ def _doctor(arguments: Arguments) -> int:
     told = [*(f"{key:<10} {value}" for key, value in values.items()), "settings and products are sound"]
     if settings.serving.workers > 1 and loses_commits(settings.stores.ledger, sqlite3.sqlite_version_info):
         values["warning"] = (
-            f"{settings.serving.workers} workers share a ledger in SQLite {sqlite3.sqlite_version}, which may very rarely "
-            "lose a commit: use 3.51.3 or later, PostgreSQL, or one worker (docs/operations.md)"
+            f"{settings.serving.workers} workers share a ledger in SQLite {sqlite3.sqlite_version}, which may "
+            "very rarely lose a commit: use 3.51.3 or later, PostgreSQL, or one worker (docs/operations.md)"
         )
         told.append(f"warning: {values['warning']}")
     show(arguments, values, "\n".join(told))
