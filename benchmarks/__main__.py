@@ -38,6 +38,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     some = commands.add_parser("run", help="all, or some by name, one after the other")
     some.add_argument("names", nargs="*", metavar="NAME", help="none: all of them")
     some.add_argument("--small", action="store_true", help=f"a look that shows it works; results go to {LOOKS}")
+    some.add_argument("--anew", action="store_true", help="forget the kept seeds and portfolios of studies first")
     some.add_argument("--data", type=Path, default=catalogue.data_folder(), help="the public data sets (%(default)s)")
     some.epilog = "What stands behind -- goes to the benchmark: python -m benchmarks run faults -- --first 400 --jobs 2"
     page = commands.add_parser("render", help="docs/benchmarks.md from the results")
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.more and len(chosen) != 1:
         raise InputError("arguments behind -- are for one benchmark: name it")
     into = LOOKS if arguments.small else results()
-    plan = running.Plan(arguments.small, arguments.data.resolve(), arguments.more, into)
+    plan = running.Plan(arguments.small, arguments.data.resolve(), arguments.more, into, arguments.anew)
     ended = list(running.run_all(chosen, plan, lambda words: print(words, flush=True)))
     for one in ended:
         print(f"{one.name:<16}{one.seconds:8,.0f} s  {one.wrong or 'done'}")

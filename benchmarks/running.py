@@ -33,12 +33,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to run: in full or small, the folder of data sets, arguments that come last, and where results go."""
+    """How to run: in full or small, the folder of data sets, arguments that come last, and where results go.
+
+    `anew`: what lies there is forgotten first; studies go on where they stopped otherwise.
+    """
 
     small: bool
     data: Path
     more: Words
     into: Path
+    anew: bool = False
 
     def commands(self, benchmark: Benchmark, peers: str) -> list[list[str]]:
         """The arguments of each run of a benchmark."""
@@ -67,6 +71,8 @@ def run_one(benchmark: Benchmark, plan: Plan, say: Say) -> Ended:
     try:
         peers = str(environments.python_of(benchmark.peers, say)) if benchmark.peers else ""
         python = sys.executable if not peers or benchmark.is_told_of_peers else peers
+        for name in benchmark.kept if plan.anew else ():
+            (plan.into / f"{name}.json").unlink(missing_ok=True)
         for words in plan.commands(benchmark, peers):
             say(f"    python -m {benchmark.module} {' '.join(words)}")
             command = [python, "-m", benchmark.module, *words]

@@ -183,6 +183,14 @@ def test_a_benchmark_that_fails_is_told_and_stops_no_other(tmp_path: Path, monke
     assert said[0].startswith("[1 of 2] no_such_module")
 
 
+def test_a_run_anew_forgets_what_was_kept_and_no_other_does(tmp_path: Path) -> None:
+    wrong, kept = Benchmark("no_such_module", "", 0, ()), tmp_path / "no_such_module.json"
+    for anew in (False, True):
+        kept.write_text("{}")
+        running.run_one(wrong, running.Plan(True, tmp_path, (), tmp_path, anew), lambda _: None)
+        assert kept.exists() is not anew
+
+
 def test_places_of_a_command_line_are_filled_and_more_comes_last(tmp_path: Path) -> None:
     http = next(one for one in BENCHMARKS if one.name == "http")
     plan = running.Plan(False, tmp_path, ("--rounds", "9"), tmp_path)

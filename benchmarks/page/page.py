@@ -24,8 +24,9 @@ Results = Mapping[str, dict[str, Any]]
 _HEAD = """# Benchmarks
 
 Made by `python -m benchmarks render` from `benchmarks/results/` and `benchmarks/notes/`; a test holds that it is.
-`python -m benchmarks run` measures everything anew, one after the other; `run NAME` one of them, `run --small` takes a
-look, `list` tells what there is. Peers live in environments of their own, which it makes.
+`python -m benchmarks run` measures everything, one after the other; `run NAME` one of them, `run --small` takes a look,
+`list` tells what there is. Peers live in environments of their own, which it makes. Studies of seeds go on where they
+stopped, `run --anew` begins them again; `run NAME -- --first 400` takes fresh seeds.
 
 Single figures move by tens of percent from run to run: believe ratios and their spread. What was measured on a busy
 machine says so. Faults tried on purpose are counted in [reliability.md](reliability.md), unit prices in
