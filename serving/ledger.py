@@ -11,6 +11,7 @@ deletes a customer's key, and not one hash breaks.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,8 @@ class Ledger:
 
     def __init__(self, url: str, vault: Vault | None = None) -> None:
         self.database = Database(url)
+        # Who forgets `close` leaves no connection behind; at the end of the process there is nothing to wait for.
+        weakref.finalize(self, self.database.close).atexit = False  # type: ignore[misc]
         self._vault = vault
         try:
             with self.database.writing() as connection:
