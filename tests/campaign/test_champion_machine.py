@@ -226,6 +226,6 @@ class ChampionMachine(RuleBasedStateMachine):
         assert found == self.open.keys()
 
 
-@pytest.mark.campaign(daily=5)
+@pytest.mark.campaign(daily=3)
 def test_a_version_is_champion_exactly_where_the_rules_say_so(trials: Trials) -> None:
     walk(ChampionMachine, trials)

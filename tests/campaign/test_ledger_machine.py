@@ -203,6 +203,6 @@ class LedgerMachine(RuleBasedStateMachine):
             assert [made.entry.id for made in self.ledger.about([one.subject])] == about
 
 
-@pytest.mark.campaign(daily=8)
+@pytest.mark.campaign(daily=5)
 def test_the_ledger_does_what_a_plain_list_would(trials: Trials) -> None:
     walk(LedgerMachine, trials)

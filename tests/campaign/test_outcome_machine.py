@@ -149,6 +149,6 @@ class OutcomeMachine(RuleBasedStateMachine):
         assert arrivals.waiting == waiting
 
 
-@pytest.mark.campaign(daily=8)
+@pytest.mark.campaign(daily=5)
 def test_an_outcome_is_used_exactly_where_the_plain_rules_say_so(trials: Trials) -> None:
     walk(OutcomeMachine, trials)
