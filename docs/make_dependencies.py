@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
+from packaging.markers import Marker
+
 from governance.software import licence_of
 
 ROOT = Path(__file__).parents[1]
@@ -48,29 +50,44 @@ each release and each week.
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A package of the lock file: its name, its pinned versions (one, or one for each Python), who asks for it."""
+    """A package of the lock file: its name, its pinned versions (one, or one for each Python), who asks for it.
+
+    `here`: whether one of them is for this machine and Python.
+    """
 
     name: str
     versions: tuple[str, ...]
     via: tuple[str, ...]
+    here: bool
 
 
 def locked(lock: str) -> list[Locked]:
     """The packages of a lock file as uv writes it, by name."""
     versions: dict[str, list[str]] = {}
     via: dict[str, set[str]] = {}
-    for name, version, asked in _blocks(lock):
+    here: set[str] = set()
+    for name, version, asked, marker in _blocks(lock):
         versions.setdefault(name, []).append(version)
         via.setdefault(name, set()).update(asked)
-    return [Locked(name, tuple(dict.fromkeys(found)), tuple(sorted(via[name]))) for name, found in versions.items()]
+        if not marker or Marker(marker).evaluate():
+            here.add(name)
+    return [
+        Locked(name, tuple(dict.fromkeys(found)), tuple(sorted(via[name])), name in here)
+        for name, found in versions.items()
+    ]
 
 
-def _blocks(lock: str) -> Iterator[tuple[str, str, list[str]]]:
+def _blocks(lock: str) -> Iterator[tuple[str, str, list[str], str]]:
     for block in re.split(r"\n(?=[a-z0-9])", lock):
-        pinned = re.match(r"([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", block)
+        pinned = re.match(r"([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)(?: ; ([^\\\n]+))?", block)
         if pinned:
             told = block.partition("# via")[2]
-            yield pinned[1], pinned[2], re.findall(r"([a-z0-9][a-z0-9._-]*)(?: \([^)]*\))?$", told, re.MULTILINE)
+            yield (
+                pinned[1],
+                pinned[2],
+                re.findall(r"([a-z0-9][a-z0-9._-]*)(?: \([^)]*\))?$", told, re.MULTILINE),
+                pinned[3] or "",
+            )
 
 
 def reasons(pyproject: str) -> dict[str, str]:
@@ -102,7 +119,7 @@ def page() -> str:
     """The page as it ought to be."""
     packages = locked((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     why = reasons((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    licences = {package.name: licence(package.name) for package in packages}
+    licences = {package.name: licence(package.name) if package.here else _ELSEWHERE for package in packages}
     direct = [package for package in packages if _OURS in package.via]
     brought = [package for package in packages if _OURS not in package.via]
     return "\n".join(
