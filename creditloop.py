@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -72,6 +73,9 @@ def _demo(arguments: Arguments) -> int:
     return loop.run(read_settings(arguments), arguments.products.split(","), arguments.customers, arguments.seed)
 
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/]*(?=@)")  # of a URL; a password may hold an @
+
+
 def _doctor(arguments: Arguments) -> int:
     import sqlite3
     from importlib.metadata import version
@@ -83,7 +87,7 @@ def _doctor(arguments: Arguments) -> int:
     values = {
         "python": sys.version.split()[0],
         "home": settings.home,
-        "stores": settings.stores.model_dump(),
+        "stores": {name: _CREDENTIALS.sub("***", url) for name, url in settings.stores.model_dump().items()},
         "products": product_names(settings.home),
         "libraries": {name: version(name) for name in libraries},
     }

@@ -697,6 +697,14 @@ def test_a_home_that_is_a_file_is_told(tmp_path: Path) -> None:
     mistaken(run(tmp_path / "home", "doctor"), str(tmp_path / "home"))
 
 
+def test_the_doctor_tells_no_password(tmp_path: Path) -> None:
+    url = "postgresql+pg8000://writer:hun@ter2@db:5432/ledger"
+    (tmp_path / "creditloop.toml").write_text(f'[stores]\nledger = "{url}"\n')
+    told = run(tmp_path, "doctor").out
+    assert "postgresql+pg8000://***@db:5432/ledger" in told
+    assert "ter2" not in told
+
+
 def test_the_doctor_warns_of_workers_on_a_sqlite_that_may_lose_a_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
