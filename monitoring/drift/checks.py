@@ -95,7 +95,11 @@ def _arrived(window: Window, feature: Feature, settings: Monitoring) -> Iterator
 
 def _missing(place: int, name: str, now: Tally, then: Tally, settings: Monitoring) -> Iterator[Finding]:
     share, before = now.missing[place] / now.rows, then.missing[place] / then.rows
-    if share - before >= settings.missing_jump:
+    if share - before < settings.missing_jump:
+        return
+    # The share of before is an estimate too: what never was missing may be so once (Laplace's rule).
+    usual = (then.missing[place] + 1) / (then.rows + 2)
+    if binom.sf(now.missing[place] - 1, now.rows, usual) < _CERTAIN:
         told = f"missing in {share:.0%} of decisions, {before:.0%} when the model was made: a feed went silent"
         yield Finding(name, "missing", "red", float(share), float(before), told)
 

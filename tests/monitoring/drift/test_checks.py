@@ -64,6 +64,14 @@ def test_a_feed_is_silent_from_the_stated_jump_on(look, rng: np.random.Generator
     assert named(look(now, rng.normal(size=2000))) == found
 
 
+@pytest.mark.parametrize(("rows", "found"), [(1, []), (3, []), (8, [("income", "missing", "red")])])
+def test_what_is_missing_by_chance_in_a_few_decisions_is_no_silent_feed(
+    look, rng: np.random.Generator, rows: int, found: list
+) -> None:
+    then = np.where(rng.random(2000) < 0.05, np.nan, rng.normal(size=2000))
+    assert named(look(np.full(rows, np.nan), then)) == found
+
+
 @pytest.mark.parametrize("infinity", [np.inf, -np.inf])
 @pytest.mark.parametrize("high", [1e6, np.inf])
 def test_three_quarters_infinite_is_named(look, rng: np.random.Generator, infinity: float, high: float) -> None:
