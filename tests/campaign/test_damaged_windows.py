@@ -82,7 +82,7 @@ def _infinite(rng: np.random.Generator, frame: pd.DataFrame) -> tuple[str, str]:
 
 def _constant(rng: np.random.Generator, frame: pd.DataFrame) -> tuple[str, str]:
     name = str(rng.choice(NUMBERS))
-    frame[name] = float(frame[name].dropna().iloc[0])
+    frame[name] = float(frame[name].fillna(1.0).iloc[0])
     return name, "constant"
 
 
