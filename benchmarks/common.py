@@ -53,8 +53,8 @@ def begun(now: dt.datetime, seeds: Iterable[int], spread: str, peers: str | None
     """What a main begins with, at `now`, before it measures. `peers`: the Python of rivals that have their own."""
     return Run(
         at=now.isoformat(timespec="seconds"),
-        commit=_git("rev-parse", "--short=10", "HEAD"),
-        changed=bool(_git("status", "--porcelain", "--", "*.py", "*.toml", "requirements.lock")),
+        commit=git("rev-parse", "--short=10", "HEAD"),
+        changed=bool(git("status", "--porcelain", "--", "*.py", "*.toml", "requirements.lock")),
         command=shlex.join(["python", *sys.orig_argv[1:]]),
         seeds=tuple(seeds),
         spread=spread,
@@ -138,7 +138,7 @@ def _versions_in(python: str) -> dict[str, str]:
     return json.loads(told.stdout)
 
 
-def _git(*words: str) -> str:
+def git(*words: str) -> str:
     """What git says of this tree; nothing where it is no repository."""
     try:
         ran = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)

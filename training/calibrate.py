@@ -125,7 +125,7 @@ def _judged(raw_score: np.ndarray, defaulted: np.ndarray, customer_id: np.ndarra
             losses[kind][judge] = -log_expit(np.where(defaulted[judge] == 1, log_odds, -log_odds))
     best = min(losses.values(), key=lambda loss: float(loss.mean()))
     return tuple(
-        Candidate(kind, float(loss.mean()), float((loss - best).mean()), _error(loss - best, customer))
+        Candidate(kind, float(loss.mean()), float((loss - best).mean()), standard_error(loss - best, customer))
         for kind, loss in losses.items()
     )
 
@@ -138,8 +138,8 @@ def _folds(ever_bad: np.ndarray, seed: int) -> np.ndarray:
     return fold
 
 
-def _error(difference: np.ndarray, customer: np.ndarray) -> float:
-    """Standard error of the mean of `difference` (rows,), whose sums by customer are independent."""
+def standard_error(difference: np.ndarray, customer: np.ndarray) -> float:
+    """Of the mean of `difference` (rows,), whose sums by `customer` (rows,), numbered from 0, are independent."""
     sums = np.bincount(customer, difference - difference.mean())
     return float(np.sqrt((sums**2).sum())) / len(difference)
 

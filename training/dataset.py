@@ -131,24 +131,34 @@ def split(data: Dataset, settings: Training) -> Split:
     champion was never taught by a row that judges its challenger. With dates, the test takes the latest of them.
     Raises DataError where a part has fewer defaults than a model can be judged by.
     """
-    dates = np.unique(data.as_of)
+    parts, by_time = sides(data.as_of, data.defaulted, is_test(data, settings), settings)
+    taken = {name: data.take(np.flatnonzero(rows)) for name, rows in parts.items()}
+    return Split(**taken, by_time=by_time)
+
+
+def sides(
+    as_of: np.ndarray, defaulted: np.ndarray, tests: np.ndarray, settings: Training
+) -> tuple[dict[str, np.ndarray], bool]:
+    """Of rows (rows,) each, with `tests` as `is_test` says: who is in `train` and in `test`, and whether by time.
+
+    Raises DataError as `split` does.
+    """
+    dates = np.unique(as_of)
     by_time = len(dates) >= 4
-    tests = is_test(data, settings)
-    early = np.ones(len(data), bool)
+    early = np.ones(len(as_of), bool)
     if by_time:
         late_dates = max(1, round(len(dates) * settings.out_of_time_share))
-        early = data.as_of < dates[-late_dates]
+        early = as_of < dates[-late_dates]
     parts = {"train": ~tests & early, "test": tests & ~early if by_time else tests}
     for name, rows in parts.items():
-        bad = int(data.defaulted[rows].sum())
+        bad = int(defaulted[rows].sum())
         needed = settings.minimum_defaults if name == "train" else max(5, settings.minimum_defaults // 3)
         if bad < needed or bad > rows.sum() - needed:
             raise DataError(
                 f"{name} rows: {bad} defaults among {int(rows.sum())}; at least {needed} of each class are needed. "
                 "Bring more matured outcomes, or lower training.minimum_defaults and know what that means"
             )
-    taken = {name: data.take(np.flatnonzero(rows)) for name, rows in parts.items()}
-    return Split(**taken, by_time=by_time)
+    return parts, by_time
 
 
 def is_test(data: Dataset, settings: Training) -> np.ndarray:

@@ -227,12 +227,17 @@ def periods(as_of: np.ndarray, defaulted: np.ndarray) -> np.ndarray:
     return period[place]
 
 
+def log_losses(log_odds: np.ndarray, defaulted: np.ndarray) -> np.ndarray:
+    """The log-loss of each row, (rows,)."""
+    return np.asarray(np.logaddexp(0, log_odds) - defaulted * log_odds)
+
+
 def spread_over_time(log_odds: np.ndarray, defaulted: np.ndarray, period: np.ndarray) -> float:
     """Standard deviation over periods of log-loss / entropy of the period's default rate, times the entropy of all.
 
     In units of log-loss. The entropy takes out that a bad year is harder to foretell; a period counts by its rows.
     """
-    loss = np.logaddexp(0, log_odds) - defaulted * log_odds
+    loss = log_losses(log_odds, defaulted)
     rows = np.bincount(period)
     share = np.bincount(period, defaulted) / rows
     entropy = entr(share) + entr(1 - share)

@@ -12,8 +12,9 @@ from configs.errors import DataError
 from configs.settings import Training
 from features.contracts import iso
 from training import study
-from training.dataset import Dataset, is_test, split
-from training.folds import QUICK, Folds, Rows
+from training.calibrate import standard_error
+from training.dataset import Dataset, is_test, sides
+from training.folds import QUICK, Folds, Rows, log_losses
 
 _MONTH = 365.25 / 12  # days
 _BEYOND_DOUBT = 1.645  # standard errors, one-sided 95 %
@@ -60,62 +61,63 @@ def choose(data: Dataset, settings: Training) -> TrainingWindow:
     (the size of a window by the error on the newest rows: Klinkenberg and Joachims, 2000, section 4). Customers of the
     test side have no part in it.
     """
-    ways = [(None, int(data.as_of.min())), *_shorter(data, settings)]
+    tests = is_test(data, settings)
+    ways = [(None, int(data.as_of.min())), *_shorter(data, tests, settings)]
     if len(ways) == 1:
         return TrainingWindow(ways[0][1])
-    side = data.take(np.flatnonzero(~is_test(data, settings)))
-    newest = side.as_of >= ways[-1][1]
-    losses = [_losses(side, side.as_of >= since, newest, settings) for _, since in ways]
+    rows = Rows.of(data.take(np.flatnonzero(~tests)))
+    newest = rows.as_of >= ways[-1][1]
+    losses = [_losses(rows, rows.as_of >= since, newest, settings) for _, since in ways]
     best = min(losses, key=lambda one: float(one.mean()))
-    customers = pd.factorize(side.kin()[newest])[0]
+    customers = pd.factorize(rows.kin[newest])[0]
     tried = tuple(
-        _tried(side, months, since, loss, _difference(loss - best, customers))
+        _tried(rows, months, since, loss, loss - best, customers)
         for (months, since), loss in zip(ways, losses, strict=True)
     )
     taken = next(place for place, one in enumerate(tried) if one.worse_by <= _BEYOND_DOUBT * one.standard_error)
     return TrainingWindow(ways[taken][1], tried)
 
 
-def _shorter(data: Dataset, settings: Training) -> list[tuple[int, int]]:
+def _shorter(data: Dataset, tests: np.ndarray, settings: Training) -> list[tuple[int, int]]:
     """Months and first day of every look back, longest first, that leaves rows out and still fills every part."""
     ways: list[tuple[int, int]] = []
     rows = len(data)
     for months in sorted(settings.windows, reverse=True):
         since = int(data.as_of.max() - round(months * _MONTH)) + 1
         inside = np.flatnonzero(data.as_of >= since)
-        if len(inside) < rows and _suffices(data.take(inside), settings):
+        if len(inside) < rows and _suffices(data.as_of[inside], data.defaulted[inside], tests[inside], settings):
             ways.append((months, since))
             rows = len(inside)
     return ways
 
 
-def _suffices(data: Dataset, settings: Training) -> bool:
+def _suffices(as_of: np.ndarray, defaulted: np.ndarray, tests: np.ndarray, settings: Training) -> bool:
     try:
-        split(data, settings)
+        sides(as_of, defaulted, tests, settings)
     except DataError:
         return False
     return True
 
 
-def _losses(data: Dataset, learns: np.ndarray, judges: np.ndarray, settings: Training) -> np.ndarray:
+def _losses(rows: Rows, learns: np.ndarray, judges: np.ndarray, settings: Training) -> np.ndarray:
     """The log-loss of each row that judges, in the order of the rows, out of fold."""
-    rows = Rows.of(data)
     folds = Folds(rows, settings, learns, judges)
-    log_odds = np.empty(len(data))
+    log_odds = np.empty(len(rows))
     for place, told in zip(folds.judged_rows, folds.judge(QUICK | study.known_starts(rows)[0]), strict=True):
         log_odds[place] = told.log_odds
-    log_odds, bad = log_odds[judges], data.defaulted[judges]
-    return np.asarray(np.logaddexp(0, log_odds) - bad * log_odds)
+    return log_losses(log_odds[judges], rows.defaulted[judges])
 
 
-def _difference(difference: np.ndarray, customers: np.ndarray) -> tuple[float, float]:
-    """Mean and standard error of paired differences (rows,) whose rows of a customer belong together."""
-    mean = float(difference.mean())
-    sums = np.bincount(customers, difference - mean)
-    return mean, float(np.sqrt((sums**2).sum())) / len(difference)
-
-
-def _tried(data: Dataset, months: int | None, since: int, loss: np.ndarray, worse: tuple[float, float]) -> Tried:
-    inside = data.as_of >= since
-    defaults = int(data.defaulted[inside].sum())
-    return Tried(months, iso(since), int(inside.sum()), defaults, float(loss.mean()), *worse)
+def _tried(
+    rows: Rows, months: int | None, since: int, loss: np.ndarray, worse: np.ndarray, customers: np.ndarray
+) -> Tried:
+    inside = rows.as_of >= since
+    return Tried(
+        months,
+        iso(since),
+        rows=int(inside.sum()),
+        defaults=int(rows.defaulted[inside].sum()),
+        log_loss=float(loss.mean()),
+        worse_by=float(worse.mean()),
+        standard_error=standard_error(worse, customers),
+    )

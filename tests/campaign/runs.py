@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import machine
+from benchmarks.common import git, machine
 from configs.whole import whole
 from tests.campaign.faults import Fault
 from tests.campaign.trials import FOLLOWED, SEED, SHARE
@@ -64,13 +64,9 @@ def tried(fault: Fault, share: float, seed: int, command: str, follow: Callable[
 
 def commit() -> str:
     """The commit of this checkout, with a plus where files were changed, but for what these runs write themselves."""
-    found = _git("rev-parse", "--short", "HEAD") or "unknown"
+    found = git("rev-parse", "--short", "HEAD") or "unknown"
     written = (f":!{RESULTS.relative_to(ROOT)}", ":!docs/reliability.md")
-    return f"{found}+" if _git("status", "--porcelain", "--", ".", *written) else found
-
-
-def _git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    return f"{found}+" if git("status", "--porcelain", "--", ".", *written) else found
 
 
 def keep(fault: Fault, run: Run, into: Path) -> Path:
