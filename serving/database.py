@@ -44,15 +44,9 @@ class Database:
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction of the only writer, durable at its end. Raises LedgerError where it cannot commit."""
         with self._turn, _told("record"), self._writer() as connection:
-            try:
-                self._trust_again(connection)
-                with connection.begin():
-                    yield connection
-            except (CreditloopError, sa.exc.IntegrityError, sqlite3.IntegrityError):
-                raise  # an answer of a sound database; nothing was written
-            except BaseException:
-                self._distrust(connection)
-                raise
+            self._trust_again(connection)
+            with connection.begin():
+                yield connection
 
     def carry_over(self) -> None:
         """Spare a later commit, and who waits for it, what SQLite has to do of its log now and then.
@@ -62,11 +56,7 @@ class Database:
         if self.engine.dialect.name != "sqlite":
             return
         with self._turn, _told("carry over its log"), self._writer() as connection:
-            try:
-                store.carry_over(connection)
-            except BaseException:
-                self._distrust(connection)
-                raise
+            store.carry_over(connection)
 
     def empty_log(self) -> None:
         """Leave nothing in SQLite's log but what a reader needs: there lie pages as they were before a deletion."""
@@ -75,16 +65,29 @@ class Database:
 
     @contextmanager
     def _writer(self) -> Iterator[sa.Connection]:
-        """The connection of writers, one at a time. SQLite's is kept: to take one from the pool and give it back costs
-        more than all that SQLAlchemy does of a transaction. One over a network is taken anew, for it may have ended.
+        """The connection of writers, one at a time; distrusted where what it was asked for failed.
+
+        SQLite's is kept: to take one from the pool and give it back costs more than all that SQLAlchemy does of a
+        transaction. One over a network is taken anew, for it may have ended.
         """
         if self.engine.dialect.name != "sqlite":
-            with self.engine.connect().execution_options(writes=True) as connection:
+            with self.engine.connect().execution_options(writes=True) as connection, self._distrusting(connection):
                 yield connection
             return
         if self._kept is None:
             self._kept = self.engine.connect().execution_options(writes=True)
-        yield self._kept
+        with self._distrusting(self._kept):
+            yield self._kept
+
+    @contextmanager
+    def _distrusting(self, connection: sa.Connection) -> Iterator[None]:
+        try:
+            yield
+        except (CreditloopError, sa.exc.IntegrityError, sqlite3.IntegrityError):
+            raise  # an answer of a sound database; nothing was written
+        except BaseException:
+            self._distrust(connection)
+            raise
 
     def _distrust(self, connection: sa.Connection) -> None:
         """After a failed commit nothing is asked again: this connection and all that rest are closed."""

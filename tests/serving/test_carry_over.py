@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from serving import store
-from serving.ledger import Entry, Ledger
+from serving.ledger import Entry, Ledger, LedgerError
 from serving.writer import Writer
 
 BODY = b"x" * 9_000  # a decision's
@@ -83,3 +83,24 @@ def test_a_log_that_cannot_be_carried_over_is_told_of_and_loses_nothing(
         record(writer, 100)
     record(writer, 100, first=100)
     assert set(caplog.messages) == {"the ledger could not carry over its log: OperationalError: disk I/O error"}
+
+
+def test_a_log_that_cannot_be_emptied_is_recovered_from_before_the_next_record(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(writer, 3)
+    settle, settled = store.settle, []
+
+    def fails_once(connection: sa.Connection) -> bool:
+        settled.append(connection)
+        if len(settled) == 1:
+            raise sqlite3.OperationalError("disk I/O error")
+        return settle(connection)
+
+    monkeypatch.setattr(store, "settle", fails_once)
+    with pytest.raises(LedgerError, match="could not empty its log: OperationalError: disk I/O error"):
+        writer._ledger.database.empty_log()
+    record(writer, 3, first=3)
+    assert len(settled) == 2
+    assert settled[0] is not settled[1]
+    assert writer._ledger.verify()[0] == 6
