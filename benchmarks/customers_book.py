@@ -36,7 +36,7 @@ from training.signature import trusted_in
 
 NAME = "consumer_platform"
 FIRST, SECOND, MONTHS = 9, 12, 13
-SIGN = {"operator": ">=", "level": "high", "action": "Call", "owner": "clerk", "due_days": 5}
+SIGN: dict[str, Any] = {"operator": ">=", "level": "high", "action": "Call", "owner": "clerk", "due_days": 5}
 RULES = CustomerRules(
     review=ReviewRules(exposure_feature="balance_last"),
     warnings=(

@@ -23,7 +23,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,10 @@ def one(arguments: argparse.Namespace) -> dict[str, Any]:
         rows = int(lent.book(MADE).turn.sum())
         names = bundle.program.names
         nannyml = NannyML(arguments.nannyml, home, bundle.reference(), names, rows) if arguments.nannyml else None
-        found, base, before, cost = {}, {}, {}, Cost(nannyml)
+        cost = Cost(nannyml)
+        found: dict[str, Any] = {}
+        base: dict[int, float] = {}
+        before: dict[str, dict[int, str]] = {}
         for stream in streams(lent, scenario, arguments.one):
             watched = Watched(lent, bundle, reference, stream, arguments.one, nannyml)
             said = {
@@ -80,7 +83,7 @@ class Cost:
 
     def __init__(self, nannyml: NannyML | None) -> None:
         self.nannyml = nannyml
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.looks: Counter[str] = Counter()
 
     def _now(self) -> float:

@@ -33,7 +33,7 @@ from nannyml.chunk import Chunk, Chunker
 PD, BAD = "default_probability", "defaulted"
 
 
-class Months(Chunker):
+class Months(Chunker):  # type: ignore[misc]  # of an environment of its own
     """The reference in chunks of about `rows`; fewer than two of them are one month, and one chunk."""
 
     def __init__(self, rows: int) -> None:

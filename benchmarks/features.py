@@ -39,7 +39,7 @@ from benchmarks.features_engines import (
 )
 
 
-def one_customer(rounds: int) -> dict[str, dict[str, float]]:
+def one_customer(rounds: int) -> dict[str, dict[str, Any]]:
     """Microseconds for one customer of 24 rows, each engine from its own native table, interleaved."""
     import duckdb
     import polars as pl
@@ -96,7 +96,7 @@ def by_dask(path: Path, workers: int) -> float:
         return time.perf_counter() - started
 
 
-def interleaved(runs: dict[str, Callable[[], Any]], calls: dict[str, int], rounds: int) -> dict[str, dict[str, float]]:
+def interleaved(runs: dict[str, Callable[[], Any]], calls: dict[str, int], rounds: int) -> dict[str, dict[str, Any]]:
     """Median, lowest and highest of the rounds' medians, microseconds."""
     medians: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():

@@ -125,7 +125,7 @@ def by_duckdb(path: Path) -> np.ndarray:
     """DuckDB from the file."""
     import duckdb
 
-    found = duckdb.sql(duckdb_query(f"'{path}'")).fetchnumpy()
+    found = duckdb.connect().execute(duckdb_query(f"'{path}'")).fetchnumpy()
     return np.column_stack([np.ma.filled(found[name].astype(float), np.nan) for name in NAMES])
 
 

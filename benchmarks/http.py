@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import begun, keep
+from benchmarks.common import ROOT, begun, keep
 from benchmarks.http_load import prepared
 from benchmarks.side_by_side import (
     PRODUCT,
-    ROOT,
     SPREAD,
     Contender,
     bodies,

@@ -105,10 +105,10 @@ def usual(home: Path, product: str) -> Any:
     @app.post("/v1/decide")
     def decided(asked: Asked) -> dict[str, Any]:
         row = pandas_features(pd.DataFrame(asked.records["statements"]), pd.Timestamp(asked.as_of))
-        default_probability = float(model.predict_proba(row)[0, 1])
+        default_probability = float(np.asarray(model.predict_proba(row))[0, 1])
         values = np.asarray(explainer.shap_values(row)).reshape(-1)[: len(NAMES)]
         reasons = [NAMES[place] for place in np.argsort(-values)[:4]]
-        answer = {
+        answer: dict[str, Any] = {
             "decision_id": str(uuid.uuid4()),
             "default_probability": default_probability,
             "decision": "approve" if default_probability < 0.05 else "decline",
@@ -143,7 +143,7 @@ def pandas_features(statements: Any, as_of: Any) -> Any:
 
 def empty_service() -> Any:
     """BentoML with our settings of it, and a middleware that answers at once."""
-    from serving.service import bentoml  # its one door
+    from serving.service import bentoml  # type: ignore[attr-defined]  # its one door
 
     @bentoml.service(
         name="empty", traffic={"timeout": 30}, logging={"access": {"enabled": False}}, metrics={"enabled": False}
@@ -159,7 +159,7 @@ def empty_service() -> Any:
         def to_asgi(self, is_main: bool = True) -> Any:
             return Answering(super().to_asgi(is_main))
 
-    Empty.__class__ = Behind
+    Empty.__class__ = Behind  # type: ignore[method-assign]
     return Empty
 
 

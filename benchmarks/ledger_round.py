@@ -75,9 +75,7 @@ def fill(ledger: Ledger, bundle: Any, count: int, months: int) -> int:
 def one(reader: str, home: Path) -> dict[str, float]:
     """Seconds of CPU and peak memory of one reader, here."""
     ledger, bundle = Ledger(f"sqlite:///{home}/ledger.db"), model(home)
-    about = {}
-    if reader == "outcomes":
-        about = decisions.read(ledger, bundle).about
+    about = decisions.read(ledger, bundle).about if reader == "outcomes" else {}
     started = time.process_time()
     if reader == "decisions":
         rows = len(decisions.read(ledger, bundle).as_of)

@@ -167,9 +167,9 @@ class Lender:
         answer = gate.judge(made.test, training_auc, difference, self.settings.gate, proved, ())
         reads = worth.reads_of(test.program.names, self.product, test.matrix)
         money = self.settings.worth
-        sides = (worth.decided(self.product, one, reads, money) for one in (theirs, pds))
+        before, after = (worth.decided(self.product, one, reads, money) for one in (theirs, pds))
         yearly = float(len(self.book(month).bad))
-        return answer, worth.compare(self.product, *sides, test.defaulted, test.customer_id, yearly, money)
+        return answer, worth.compare(self.product, before, after, test.defaulted, test.customer_id, yearly, money)
 
     def _champion_on(self, champion: int, test: Dataset) -> np.ndarray:
         program = self.made(champion).split.train.program

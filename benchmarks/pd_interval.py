@@ -25,7 +25,8 @@ from configs.settings import load_product, load_settings
 from features import load, matrix
 from features.contracts import to_day
 from features.simulate import Scenario, simulate
-from training import dataset, fit, interval, pipeline
+from training import dataset, fit, interval
+from training.model import make
 
 BINS = 10
 MADE = (20, 32, 44, 56)  # months of the simulation, a year apart: once round its economy
@@ -82,7 +83,7 @@ def one_seed(name: str, customers: int, trials: int, seed: int, made: int, threa
         tables = load.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
         days = [to_day(end.date()) for end in portfolio.month_ends]
         split = dataset.split(dataset.assemble(product, tables, days[made]), settings.training)
-        model = pipeline.make(split, settings.training, settings.stores.studies, "study", lambda *_: None)
+        model = make(split, settings.training, settings.stores.studies, "study", lambda *_: None)
         band = interval.measure(split.train, model.out_of_fold, settings.explanation)
         assert band is not None
         frames = []

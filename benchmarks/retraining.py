@@ -31,6 +31,7 @@ import pandas as pd
 
 from benchmarks.lender import Lender
 from benchmarks.resumed import add_seeds, interval, runs, said
+from benchmarks.streams import CONCEPT
 from configs.settings import load_product, load_settings
 from features import load
 from features.simulate import Scenario, simulate
@@ -38,7 +39,6 @@ from training.psi import counts, edges_of, psi
 
 FIRST, TOLD, PRODUCT = 22, 3, "consumer_platform"  # the first decision; months between outcomes that teach
 WORLDS = ("concept change", "no change")
-CONCEPT = {"discipline_weight_after": 0.2, "income_weight_after": 1.3}
 
 
 def lender(seed: int, world: str, arguments: argparse.Namespace, home: Path) -> Lender:

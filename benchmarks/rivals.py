@@ -32,8 +32,8 @@ from benchmarks.common import begun, keep, kept_as
 from benchmarks.judging import table, told
 from benchmarks.portfolios import PORTFOLIOS, Portfolio
 from configs.settings import Training, load_settings
-from training import pipeline
 from training.dataset import Split
+from training.model import make
 from training.scorecard import make_scorecard
 
 try:
@@ -63,7 +63,7 @@ class Fold:
         data, learn = self.portfolio.data, self.learn
         split = Split(data.take(learn), data.take(self.judge), by_time=False)
         with tempfile.TemporaryDirectory() as home:
-            model = pipeline.make(split, self.settings, f"sqlite:///{home}/study.db", "study", lambda *_: None)
+            model = make(split, self.settings, f"sqlite:///{home}/study.db", "study", lambda *_: None)
         return model.default_probability(split.test.matrix)
 
     def scorecard(self) -> np.ndarray:

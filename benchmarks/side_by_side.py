@@ -94,7 +94,9 @@ def environment(home: Path) -> dict[str, str]:
 def bodies(home: Path, count: int, product_name: str = PRODUCT) -> list[dict[str, Any]]:
     """Questions about customers of the portfolio, each with what was known of them on the day."""
     product = load_product(product_name, home)
-    frames = {name: pd.read_parquet(home / "data" / f"{name}.parquet") for name in product.tables}
+    frames: dict[str, pd.DataFrame] = {
+        name: pd.read_parquet(home / "data" / f"{name}.parquet") for name in product.tables
+    }
     months = frames["statements"]
     months = months[(months["month"] <= AS_OF) & (months["month"] > AS_OF - pd.DateOffset(months=2))]
     chosen = months["customer_id"].drop_duplicates().sample(count, random_state=1).astype(str)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from training.bundle import Bundle
 from training.signature import public_key, signing_key
 
 MADE, FAULT, MONTHS, WINDOW = 24, 30, 48, 12  # the model is made, the fault begins, the stream ends
-CONCEPT = {"discipline_weight_after": 0.2, "income_weight_after": 1.3}
+CONCEPT: dict[str, Any] = {"discipline_weight_after": 0.2, "income_weight_after": 1.3}
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def streams(lent: Lender, scenario: Scenario, seed: int) -> Iterator[Stream]:
     yield Stream("concept change", changed.book, _a_year_later)
 
 
-_NEWCOMERS = {"base_hazard": -5.3, "first_customer": 10**6}
+_NEWCOMERS: dict[str, Any] = {"base_hazard": -5.3, "first_customer": 10**6}
 
 
 def _swing(table: pd.DataFrame, column: str, date: str, since: pd.Timestamp) -> pd.DataFrame:

@@ -25,8 +25,9 @@ from features import uci_default
 from features.contracts import to_day
 from features.load import load
 from features.sources import open_source
-from training import dataset, pipeline
+from training import dataset
 from training.dataset import Dataset, Split
+from training.model import make
 from training.scaling import make_scale
 from training.validate import auc_difference, validate
 
@@ -52,7 +53,7 @@ def main() -> None:
         for number, (learn, judge) in enumerate(tqdm(list(folds), desc="outer folds")):
             split = Split(data.take(learn), data.take(judge), by_time=False)
             storage = settings.stores.studies.replace("optuna", f"optuna-{number}")
-            model = pipeline.make(split, settings.training, storage, "study", lambda *_: None)
+            model = make(split, settings.training, storage, "study", lambda *_: None)
             ours[judge] = model.default_probability(split.test.matrix)
             default = lgb.LGBMClassifier(verbosity=-1).fit(raw[learn], data.defaulted[learn])
             theirs[judge] = np.asarray(default.booster_.predict(raw[judge]))

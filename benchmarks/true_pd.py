@@ -18,7 +18,8 @@ from configs.settings import load_product, load_settings
 from features import load, matrix
 from features.contracts import to_day
 from features.simulate import Scenario, simulate
-from training import dataset, pipeline
+from training import dataset
+from training.model import make
 from training.scaling import make_scale
 
 TRAINED, JUDGED = 20, 20
@@ -65,7 +66,7 @@ def one_seed(name: str, customers: int, trials: int, seed: int) -> pd.DataFrame:
         tables = load.check_tables({**portfolio.tables, "outcomes": outcomes}, product, "simulation")
         data = dataset.assemble(product, tables, to_day(portfolio.month_ends[TRAINED].date()))
         split = dataset.split(data, settings.training)
-        model = pipeline.make(split, settings.training, settings.stores.studies, "study", lambda *_: None)
+        model = make(split, settings.training, settings.stores.studies, "study", lambda *_: None)
         truth = portfolio.outcomes([JUDGED])
         # Customers of the test side only: their earlier rows taught the model nothing.
         unseen = dataset.customer_draw(truth["customer_id"].to_numpy(object), settings.training.seed)
