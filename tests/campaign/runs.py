@@ -23,6 +23,7 @@ from tests.campaign.trials import FOLLOWED, SEED, SHARE
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 RESULTS = FOLDER / "results"
+_WITHOUT = ("-p", "no:cacheprovider", "-o", "faulthandler_timeout=0")  # all trials of a fault are one test: hours
 Run = dict[str, Any]
 """A run as it is kept: at, tried, failed, wanted, promised, share, seed, version, commit, machine, seconds,
 cpu_seconds, command, facts; failure where one failed."""
@@ -37,7 +38,7 @@ def tried(fault: Fault, share: float, seed: int, command: str, follow: Callable[
         started, before = time.monotonic(), _processor()
         with log.open("wb") as output:
             running = subprocess.Popen(
-                [sys.executable, "-m", "pytest", "-m", "campaign", "-s", "-q", "-p", "no:cacheprovider", _node(fault)],
+                [sys.executable, "-m", "pytest", "-m", "campaign", "-s", "-q", *_WITHOUT, _node(fault)],
                 cwd=ROOT,
                 env={**os.environ, SHARE: str(share), SEED: str(seed), FOLLOWED: str(followed)},
                 stdout=output,

@@ -96,7 +96,10 @@ def test_a_share_is_a_number_above_nothing(share: str) -> None:
     assert ended.value.code == 2
 
 
-def test_one_fault_is_run_followed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_fault_is_run_followed_and_kept_however_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-o faulthandler_timeout=0.1")  # of the suite: 900 s, then it is ended
     assert command.main(["flipped-later", "--share", "0.003", "--seed", "5", "--into", str(tmp_path)]) == 0
     (run,) = runs_of(named(["flipped-later"])[0], tmp_path)
     assert (run["tried"], run["failed"], run["wanted"], run["promised"]) == (3, 0, 3, 1000)
