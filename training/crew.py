@@ -70,8 +70,7 @@ def work(data: Rows, settings: Training, place: Place, number: int, parent: int 
     `parent` is the process that asked; None where that is on another machine.
     """
     deadline = time.monotonic() + settings.timeout_seconds
-    with study.quiet():
-        opened = study.open_study(*place, settings.survivors, shared=True, made=True)
+    with study.quiet(), study.opened_study(*place, settings.survivors, shared=True, made=True) as opened:
         objective = study.Objective(data, settings)
         while time.monotonic() < deadline and parent in (None, os.getppid()):
             taken, all_trials = study.taken(opened)

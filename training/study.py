@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna import Study as Study
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from configs.settings import Training
@@ -48,7 +49,7 @@ def quiet() -> Iterator[None]:
 def prepare(storage: str) -> None:
     """Make the store where there is none. Processes that are the first at once would each find a half of it."""
     with quiet():
-        optuna.storages.RDBStorage(storage)
+        _let_go(RDBStorage(storage))
 
 
 def open_study(storage: str, name: str, survivors: float, shared: bool, made: bool = False) -> Study:
@@ -57,19 +58,41 @@ def open_study(storage: str, name: str, survivors: float, shared: bool, made: bo
     After each fold a trial goes on only if it is among the best share `survivors` of those judged so far. Shared, a
     trial whose process died is told by its silence and run again.
     """
+    return _study(_store(storage, shared), name, survivors, made)
+
+
+@contextmanager
+def opened_study(storage: str, name: str, survivors: float, shared: bool, made: bool = False) -> Iterator[Study]:
+    """As `open_study`; at the end its connections are closed, which Optuna never does."""
+    store = _store(storage, shared)
+    try:
+        yield _study(store, name, survivors, made)
+    finally:
+        _let_go(store)
+
+
+def _store(storage: str, shared: bool) -> RDBStorage:
     patient = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
     alive: dict[str, Any] = {
         "heartbeat_interval": _HEARTBEAT_SECONDS,
         "grace_period": _DEAD_AFTER_SECONDS,
         "heartbeat_stale_trial_callback": optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2),
     }
-    store = optuna.storages.RDBStorage(storage, engine_kwargs=patient, **(alive if shared else {}))
+    return RDBStorage(storage, engine_kwargs=patient, **(alive if shared else {}))
+
+
+def _study(store: RDBStorage, name: str, survivors: float, made: bool) -> Study:
     if made:
         study = optuna.load_study(storage=store, study_name=name)
     else:
         study = optuna.create_study(storage=store, study_name=name, load_if_exists=True, direction="minimize")
     study.pruner = BestShare(survivors)
     return study
+
+
+def _let_go(store: RDBStorage) -> None:
+    store.remove_session()
+    store.engine.dispose()
 
 
 class BestShare(optuna.pruners.BasePruner):

@@ -58,24 +58,24 @@ def search(
         raise ConfigError(f"training.{who}: processes cannot share {storage}; name a file or a database")
     deadline = time.monotonic() + settings.timeout_seconds
     rows = Rows.of(data)
-    with study.quiet():
-        opened = study.open_study(storage, study_name, settings.survivors, settings.shares_study())
+    shared = settings.shares_study()
+    with study.quiet(), study.opened_study(storage, study_name, settings.survivors, shared) as opened:
         starts = study.starts_of(opened, rows, family)
-        if settings.shares_study() and study.finished(opened) < settings.trials:
+        if shared and study.finished(opened) < settings.trials:
             study.queue(opened, starts)
             _share(opened, rows, settings, (storage, study_name), progress, deadline)
         if study.finished(opened) < settings.trials:
             _alone(opened, starts, rows, settings, progress, deadline)
-    if math.isnan(study.best_value(opened)):
-        raise Refusal(f"no trial finished within {settings.timeout_seconds:g} s; raise training.timeout_seconds")
-    best = opened.best_trial
-    return Tuned(
-        {**QUICK, **best.params},
-        int(best.user_attrs["rounds"]),
-        float(best.user_attrs["log_loss"]),
-        study.record(opened),
-        study.started_from(opened),
-    )
+        if math.isnan(study.best_value(opened)):
+            raise Refusal(f"no trial finished within {settings.timeout_seconds:g} s; raise training.timeout_seconds")
+        best = opened.best_trial
+        return Tuned(
+            {**QUICK, **best.params},
+            int(best.user_attrs["rounds"]),
+            float(best.user_attrs["log_loss"]),
+            study.record(opened),
+            study.started_from(opened),
+        )
 
 
 def _alone(
