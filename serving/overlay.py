@@ -41,7 +41,8 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def record(ledger: Ledger, product: str, features: Sequence[str], overlay: Overlay, longest: int, at: str) -> Overlay:
     """Put an overlay on record, under an id of its own; the same one again is recorded once.
 
-    Raises InputError for one without a reason or an end within `longest` days, of no effect, or on an unknown feature.
+    Raises InputError for one without a reason or an end within `longest` days, of no effect, or on an unknown feature,
+    and Refusal where the same one is on record and was ended: it would not be in force.
     """
     today, until = dt.date.fromisoformat(at[:10]), dt.date.fromisoformat(overlay.until)
     if not overlay.reason.strip() or not overlay.by.strip():
@@ -52,7 +53,11 @@ def record(ledger: Ledger, product: str, features: Sequence[str], overlay: Overl
     terms = msgspec.structs.asdict(overlay)
     body = canonical({key: value for key, value in terms.items() if key not in ("id", "ended_by")})
     identity = f"overlay-{hashlib.sha256(product.encode() + body).hexdigest()[:16]}"
-    ledger.append([Entry(identity, KIND, product, product, at, body, identity)])
+    (made,) = ledger.append([Entry(identity, KIND, product, product, at, body, identity)])
+    if not made.new:
+        ended_by = next(one.ended_by for one in overlays(ledger, product) if one.id == identity)
+        if ended_by is not None:
+            raise Refusal(f"{identity}, the same, was ended by {ended_by}: give another reason or another end")
     return msgspec.structs.replace(overlay, id=identity)
 
 
@@ -64,6 +69,8 @@ def _check_terms(overlay: Overlay, features: Sequence[str]) -> None:
     given = (overlay.feature, overlay.operator, overlay.bound)
     if any(one is None for one in given) and any(one is not None for one in given):
         raise InputError("a segment is a feature with an operator and a bound, or none of them")
+    if overlay.bound is not None and not np.isfinite(overlay.bound):
+        raise InputError(f"a bound is a number, got {overlay.bound:g}")  # JSON has none else: null would be everybody
     if overlay.feature is not None and overlay.feature not in features:
         raise InputError(f"{overlay.feature!r} is no feature of the champion{nearest(overlay.feature, list(features))}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -38,6 +39,8 @@ def authorise(product: Product, answer: dict[str, Any], override: Override) -> N
     if not override.by.strip() or not override.reason.strip():
         raise InputError("an override needs a name and a reason")
     level = _level(product, override.authority)
+    if not math.isfinite(override.limit):
+        raise InputError(f"a limit is a number, got {override.limit:g}")
     if override.decision != "approve" and override.limit > 0:
         raise InputError(f"only an approval has a limit; {override.decision} with {override.limit:g} is neither")
     if override.decision == "approve" and override.limit <= 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from configs.errors import InputError, Refusal
 from configs.settings import Product
 from monitoring.customers import review_report
+from serving.access import known_as
 from serving.ledger import Entry, Ledger, Record, canonical
 from serving.override import Override, authorise
 
@@ -40,7 +42,7 @@ def ask(
     """Put a request on record; the same again gives the first. Raises InputError without name, reason or amount."""
     if not by.strip() or not reason.strip():
         raise InputError("a request goes on record with the name of who asks, and why: neither may be empty")
-    if limit <= 0 or until < at[:10]:
+    if not 0 < limit < math.inf or until < at[:10]:
         raise InputError(f"a limit of {limit:g} until {until}: expected an amount above 0, until {at[:10]} or later")
     body = {"customer_id": customer_id, "limit": limit, "until": until, "by": by, "reason": reason}
     key = f"limit-request-{hashlib.sha256(canonical([product.name, body])).hexdigest()[:32]}"
@@ -65,7 +67,7 @@ def decide(
     much to such a grade, or somebody decided otherwise already: of two at once one is refused.
     """
     asked = _found(ledger, product, request_id)
-    if asked.by.strip().casefold() == by.strip().casefold():
+    if known_as(asked.by) == known_as(by):
         raise Refusal(f"{request_id} was asked for by {asked.by}: another person decides it")
     override = Override(request_id, word, asked.limit if word == "approve" else 0.0, authority, by, reason)
     authorise(product, stands, override)

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from configs.customers import LEVELS, Indicator, Level
 from configs.errors import InputError, Refusal
 from configs.settings import Product
+from serving.access import known_as
 from serving.ledger import Entry, Ledger, Record, canonical
 
 KIND, STEP = "warning", "warning_step"
@@ -145,7 +146,7 @@ def act(
     """
     if not by.strip() or not reason.strip():
         raise InputError("a name and a reason go on record: neither may be empty")
-    if (act == "close") != (finding is not None):
+    if (finding not in FINDINGS) if act == "close" else (finding is not None):
         raise InputError(f"closing, and only closing, says what was found: {' or '.join(FINDINGS)}")
     warning = _found(ledger, product, warning_id)
     body = {"act": act, "by": by, "reason": reason, "finding": finding}
@@ -176,8 +177,8 @@ def _may(product: Product, warning: Warning, act: Act, by: str) -> None:
         raise Refusal(f"{warning.id} was acknowledged by {warning.steps[-1].by} at {warning.steps[-1].at}")
     if act == "close" and warning.state != "acknowledged":
         raise Refusal(f"{warning.id} was not acknowledged yet: who closes it must know what was to be done")
-    bound = product.customers.four_eyes_from
-    if act == "close" and LEVELS.index(warning.level) >= LEVELS.index(bound) and by == warning.steps[-1].by:
+    grave = LEVELS.index(warning.level) >= LEVELS.index(product.customers.four_eyes_from)
+    if act == "close" and grave and known_as(by) == known_as(warning.steps[-1].by):
         raise Refusal(f"{warning.id} is {warning.level}: another person than {by} closes it")
 
 

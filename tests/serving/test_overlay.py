@@ -55,6 +55,8 @@ def test_a_segment_is_a_bound_on_a_feature_and_what_is_missing_lies_in_none() ->
         ({"effect": "floor", "size": 1.0}, "between 0 and 1"),
         ({"feature": "b"}, "a feature with an operator and a bound, or none"),
         ({"feature": "c", "operator": "<", "bound": 1.0}, "'c' is no feature"),
+        ({"feature": "b", "operator": ">=", "bound": float("nan")}, "a bound is a number"),
+        ({"feature": "b", "operator": ">=", "bound": float("inf")}, "a bound is a number"),
     ],
 )
 def test_an_overlay_that_is_none_is_refused(ledger: Ledger, changed, told: str) -> None:
@@ -72,6 +74,16 @@ def test_an_overlay_is_in_force_to_the_end_of_its_day_or_until_it_is_ended(ledge
     assert overlay.standing(overlay.overlays(ledger, "p"), DAY) == ()
     with pytest.raises(Refusal, match="was ended by Ada"):
         overlay.end(ledger, "p", made.id, "Ben", "over", AT)
+
+
+def test_an_overlay_that_was_ended_is_not_taken_for_one_in_force(ledger: Ledger) -> None:
+    made = overlay.record(ledger, "p", NAMES, wanted(), 180, AT)
+    assert overlay.record(ledger, "p", NAMES, wanted(), 180, AT) == made
+    overlay.end(ledger, "p", made.id, "Ada", "over", AT)
+    with pytest.raises(Refusal, match=f"{made.id}, the same, was ended by Ada"):
+        overlay.record(ledger, "p", NAMES, wanted(), 180, AT)
+    again = overlay.record(ledger, "p", NAMES, wanted(reason="rates rose again"), 180, AT)
+    assert overlay.standing(overlay.overlays(ledger, "p"), DAY) == (again,)
 
 
 def test_a_decision_under_an_overlay_says_so_and_replays_after_it_has_ended(

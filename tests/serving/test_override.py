@@ -66,6 +66,9 @@ def test_beyond_its_authority_a_level_is_refused_with_what_it_lacks(answer, said
         ({"authority": "credit_oficer"}, "did you mean 'credit_officer'"),
         ({"limit": 0.0}, "an approval needs a limit"),
         ({"decision": "refer"}, "only an approval has a limit"),
+        ({"limit": float("nan")}, "a limit is a number"),
+        ({"decision": "decline", "limit": float("nan")}, "a limit is a number"),
+        ({"limit": float("inf")}, "a limit is a number"),
     ],
 )
 def test_an_override_that_is_none_is_refused(said, told) -> None:

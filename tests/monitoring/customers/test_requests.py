@@ -56,6 +56,8 @@ def test_a_limit_somebody_asked_for_and_another_granted_stands_until_its_day(led
 def test_nobody_grants_what_they_asked_for(ledger: Ledger, product: Product) -> None:
     with pytest.raises(Refusal, match="another person decides"):
         decided(ledger, product, asked(ledger, product), " Ann ")
+    with pytest.raises(Refusal, match="another person decides"):
+        decided(ledger, product, asked(ledger, product), "\uff21\uff2e\uff2e")  # the same letters, full width
 
 
 def test_a_level_grants_no_more_than_its_authority(ledger: Ledger, product: Product) -> None:
@@ -72,7 +74,7 @@ def test_of_two_who_decide_at_once_one_is_refused(ledger: Ledger, product: Produ
         requests.decide(ledger, product, request, "decline", "eve", "credit_controller", "no", STANDS, AT)
 
 
-@pytest.mark.parametrize(("limit", "reason"), [(0.0, "x"), (5.0, " ")])
+@pytest.mark.parametrize(("limit", "reason"), [(0.0, "x"), (5.0, " "), (float("nan"), "x"), (float("inf"), "x")])
 def test_a_request_without_amount_or_reason_is_refused(
     ledger: Ledger, product: Product, limit: float, reason: str
 ) -> None:

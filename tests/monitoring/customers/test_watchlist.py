@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,7 +15,7 @@ from configs.errors import InputError, Refusal
 from configs.settings import Product
 from monitoring.customers import watchlist
 from monitoring.customers.contacts import Step, record, steps_of
-from monitoring.customers.watchlist import act, open_ones, raise_for, warnings_of
+from monitoring.customers.watchlist import Finding, act, open_ones, raise_for, warnings_of
 from serving.ledger import Ledger
 from serving.vault import Vault
 
@@ -98,8 +99,9 @@ def test_a_critical_one_is_closed_by_another_person(ledger: Ledger, product: Pro
     warn(ledger, product, ("a", GRAVE, 2.0))
     (warning,) = warnings_of(ledger, product.name)
     act(ledger, product, warning.id, "acknowledge", "ann", "I call", AT)
-    with pytest.raises(Refusal, match="another person than ann"):
-        act(ledger, product, warning.id, "close", "ann", "paid", AT, "justified")
+    for spelled in ("ann", "Ann", " ANN "):
+        with pytest.raises(Refusal, match=f"another person than {spelled}"):
+            act(ledger, product, warning.id, "close", spelled, "paid", AT, "justified")
     assert act(ledger, product, warning.id, "close", "bob", "paid", AT, "justified").new
 
 
@@ -139,6 +141,8 @@ def test_without_a_name_a_reason_or_a_finding_nothing_is_recorded(
             act(ledger, product, raised, "acknowledge", by, reason, AT)
     with pytest.raises(InputError, match="justified or false_alarm"):
         act(ledger, product, raised, "close", "ann", "paid", AT)
+    with pytest.raises(InputError, match="justified or false_alarm"):
+        act(ledger, product, raised, "close", "ann", "paid", AT, cast(Finding, "perhaps"))
     with pytest.raises(InputError, match="no warning 'w'"):
         act(ledger, product, "w", "acknowledge", "ann", "why", AT)
 
