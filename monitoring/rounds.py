@@ -127,9 +127,13 @@ def follow(
         return None, watched, tuple(happened)
     standing = aftercare.follow_challenger(ledger, product, settings, at)
     if standing is not None and standing.ready:
-        made = aftercare.promote_within_limits(ledger, product, standing, settings, at)
-        mirror_champion(product.name, made.version, settings.stores.tracking)
-        happened.append(("promoted", f"{made.version} is champion, {made.by}"))
+        try:
+            made = aftercare.promote_within_limits(ledger, product, standing, settings, at)
+        except Refusal as why:
+            happened.append(("failed", str(why)))
+        else:
+            mirror_champion(product.name, made.version, settings.stores.tracking)
+            happened.append(("promoted", f"{made.version} is champion, {made.by}"))
     return standing, watched, tuple(happened)
 
 

@@ -11,7 +11,7 @@ from configs.settings import Product, Settings
 from monitoring.outcomes.early import Estimate
 from monitoring.retraining import limits, shadow
 from monitoring.retraining.shadow import Compared
-from serving import champion, finding
+from serving import approval, champion, chosen, finding
 from serving.champion import Promotion
 from serving.ledger import Entry, Ledger, Record, canonical
 from serving.score import make_scorer
@@ -60,13 +60,19 @@ def follow_challenger(ledger: Ledger, product: Product, settings: Settings, at: 
 def promote_within_limits(
     ledger: Ledger, product: Product, standing: Standing, settings: Settings, at: str
 ) -> Promotion:
-    """Promote a challenger that needs no person. Raises Refusal that names what it lacks, or what was found."""
+    """Promote a challenger that needs no person.
+
+    Raises Refusal that names what it lacks, and for what persons said of it all the same: an open finding, a rejection,
+    another model chosen in its place, or none where one must be.
+    """
     limits.require(standing.checks, standing.version)
-    bundle = _load(settings.home, product.name, standing.version)
+    bundle, (weighed_at, _) = _load(settings.home, product.name, standing.version), ledger.head()
+    expected, by = champion.current(ledger, product.name), limits.signed(settings.retraining.automatic)
     finding.require_none(ledger, bundle, settings.governance.blocking_severity, dt.date.fromisoformat(at[:10]))
-    by = limits.signed(settings.retraining.automatic)
+    chosen.require(ledger, bundle, settings.fairness.choice_required)
+    approval.require(ledger, bundle, product.digest(), 0, by)
     reason = "; ".join(f"{check.name} {check.measured:g} ({check.wanted})" for check in standing.checks)
-    return champion.promote(ledger, bundle, champion.current(ledger, product.name), by, reason, at)
+    return champion.promote(ledger, bundle, expected, by, reason, at, weighed_at=weighed_at)
 
 
 def watch_champion(

@@ -123,7 +123,7 @@ def _post(notice: Notice, url: str, timeout: float) -> None:
 def _mail(notice: Notice, address: str, settings: Notices) -> None:
     host, port = settings.smtp.rsplit(":", 1)
     message = EmailMessage()
-    message["Subject"] = f"creditloop, {notice.product}: {notice.told}"
+    message["Subject"] = " ".join(f"creditloop, {notice.product}: {notice.told}".split())  # a header has one line
     message["From"], message["To"], message["Message-ID"] = (
         settings.email_from,
         address,

@@ -15,9 +15,10 @@ import pytest
 from configs.errors import ConfigError, Refusal
 from configs.settings import Settings, load_settings
 from configs.watching import Automatic
+from monitoring import rounds
 from monitoring.outcomes.early import Estimate
 from monitoring.retraining import aftercare, limits, shadow
-from serving import champion
+from serving import approval, champion
 from serving.decide import Question, decide, ledger_body
 from serving.ledger import Entry, Ledger, canonical
 from serving.score import Scorer, make_scorer
@@ -52,20 +53,26 @@ def house(world, tmp_path_factory: pytest.TempPathFactory) -> House:
     settings = load_settings(home)
     signer = signing_key(settings.signing)
     mine = bundles.load(folder, (public_key(signer),))
-    parts = Parts(
+    raised = replace(mine.calibration, intercept=mine.calibration.intercept + 1.2)
+    parts = replace(_parts(mine), calibration=raised)
+    other = bundles.load(bundles.write(parts, home / "bundles" / NAME, "2025-01-09", signer), (public_key(signer),))
+    return House(settings, mine, other, tuple(_questions(world)))
+
+
+def _parts(mine: Bundle, **evidence: Any) -> Parts:
+    """What a version like `mine` is made of, with more evidence in training.json."""
+    return Parts(
         product=NAME,
         program=mine.program,
         booster=mine.booster,
-        calibration=replace(mine.calibration, intercept=mine.calibration.intercept + 1.2),
+        calibration=mine.calibration,
         scale=mine.scale,
         reference=mine.reference(),
         predictions=mine.predictions(),
         golden=mine.golden()[0],
         validation=mine.validation,
-        training=mine.training,
+        training={**mine.training, **evidence},
     )
-    other = bundles.load(bundles.write(parts, home / "bundles" / NAME, "2025-01-09", signer), (public_key(signer),))
-    return House(settings, mine, other, tuple(_questions(world)))
 
 
 def _questions(world) -> list[Question]:
@@ -226,6 +233,30 @@ def test_within_limits_that_two_persons_approved_the_challenger_is_promoted(
     assert made.version == house.other.version
     assert made.by.startswith("limits approved by A. Risk, B. Model until 2025-12-31 (")
     assert "swap_share" in made.reason
+
+
+def test_what_a_person_rejected_is_not_promoted_without_one_and_the_round_tells_it(
+    world, ledger, house, retrained, answer
+) -> None:
+    retrained()
+    answer(house.champion)
+    settings = _settings(house, {**APPROVED, **WIDE})
+    approval.record(ledger, house.other, world.product.digest(), "reject", "C. Validator", "thin test", AT)
+    standing, _, happened = rounds.follow(ledger, world.product, settings, None, AT)
+    assert standing is not None
+    assert standing.ready
+    assert [kind for kind, _ in happened] == ["failed"]
+    assert "was rejected (C. Validator: thin test)" in happened[0][1]
+    assert champion.current(ledger, NAME).version == house.champion.version
+
+
+def test_where_a_choice_among_alternatives_is_required_nothing_is_promoted_without_it(world, ledger, house) -> None:
+    found = {"alternatives": {"must_be_shown": ["trial 3"], "attributes": []}}
+    folder, signer = house.settings.home / "bundles" / NAME, signing_key(house.settings.signing)
+    shown = bundles.write(_parts(house.champion, **found), folder, "2025-01-08", signer)
+    settings = load_settings(house.settings.home, {"fairness": {"choice_required": True}})
+    with pytest.raises(Refusal, match=r"\(trial 3\), and nobody chose"):
+        aftercare.promote_within_limits(ledger, world.product, aftercare.Standing(shown.name, None, ()), settings, AT)
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,17 @@ def test_a_mailbox_receives_the_notice(ledger, settings, mailbox) -> None:
     assert "AUC 0.61" in taken[0]
 
 
+def test_what_went_wrong_in_several_lines_is_mailed_under_one(ledger, settings, mailbox) -> None:
+    address, taken = mailbox
+    mail = settings(smtp=address, email_from="loop@example.org", email_to=["risk@example.org"], remedies=["failed"])
+    wrong = Notice(
+        "failed-1", NOTICE.product, "failed", "The monitor could not run: statements: 1 problem\n  row 2", (), AT
+    )
+    done = tell(ledger, wrong, mail, AT, lambda _: None)
+    assert [one.error for one in done] == [""]
+    assert "statements: 1 problem" in taken[0]
+
+
 def test_one_dead_receiver_keeps_no_other_from_hearing(ledger, settings, receiver, mailbox) -> None:
     address, taken = mailbox
     dead = f"http://127.0.0.1:{_closed_port()}/"
