@@ -13,7 +13,7 @@ log = logging.getLogger("creditloop.monitoring")
 
 
 def due(last: dt.datetime | None, schedule: Schedule, now: dt.datetime) -> dt.datetime:
-    """The next moment to run, UTC: at the stated time, every so many days since the day of the `last` run.
+    """The next moment to run, UTC: at the stated time, the last one within so many days of the `last` run.
 
     Without a last run, and where a run was missed, that is now: missed runs are made up by one, not by many. A last run
     that lies ahead is one of a clock that was wrong, and counts as one of now.
@@ -23,8 +23,7 @@ def due(last: dt.datetime | None, schedule: Schedule, now: dt.datetime) -> dt.da
     last = min(last, now)
     day = last.astimezone(dt.UTC).date()
     planned = dt.datetime.combine(day, schedule.at, dt.UTC)
-    if planned <= last:
-        planned += dt.timedelta(days=schedule.every_days)
+    planned += dt.timedelta(days=schedule.every_days - (planned > last))
     return max(planned, now)
 
 

@@ -37,6 +37,12 @@ def test_the_next_run_by_hand(last: dt.datetime | None, now: dt.datetime, expect
     assert due(last, DAILY, now) == expected
 
 
+def test_a_run_before_the_hour_does_not_bring_another_one_the_same_day_where_runs_are_a_month_apart() -> None:
+    monthly = Schedule(at=dt.time(5), every_days=31, retrain=False)
+    assert due(at(1, 4), monthly, at(1, 4, 30)) == at(31, 5)
+    assert due(at(1, 5), monthly, at(1, 6)) == at(31, 5) + dt.timedelta(days=1)
+
+
 @given(MOMENTS, MOMENTS, st.integers(1, 40))
 def test_it_never_runs_in_the_past_nor_later_than_its_days(last: dt.datetime, now: dt.datetime, days: int) -> None:
     found = due(last, Schedule(at=dt.time(5), every_days=days, retrain=False), now)
