@@ -83,9 +83,10 @@ def _started(arguments: Arguments, settings: Settings, ledger: Ledger, by: str) 
 
     bundle, product = read_version(settings, arguments.product, arguments.version)
     at = utc_now()
+    weighed_at, _ = ledger.head()
     waived = promoting.require(ledger, settings, bundle, product, by, at)
     tables = set(champion.load_champion(ledger, settings.home, product.name).program.tables)
-    return canary.start(ledger, bundle, tables, arguments.share, by, f"{arguments.reason}{waived}", at)
+    return canary.start(ledger, bundle, tables, arguments.share, by, f"{arguments.reason}{waived}", at, weighed_at)
 
 
 def _shown(arguments: Arguments, ledger: Ledger, product: str) -> int:

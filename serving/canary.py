@@ -65,12 +65,22 @@ def current(ledger: Ledger, product: str) -> Canary | None:
     return found if found.share > 0 and found.champion == promotion.record_id else None
 
 
-def start(ledger: Ledger, bundle: Bundle, tables: set[str], share: float, by: str, reason: str, at: str) -> Canary:
+def start(
+    ledger: Ledger,
+    bundle: Bundle,
+    tables: set[str],
+    share: float,
+    by: str,
+    reason: str,
+    at: str,
+    weighed_at: int | None = None,
+) -> Canary:
     """Give `bundle` a share of its product's traffic, on record; `tables` are those that the champion reads.
 
-    Whether it may decide about anybody is for promoting.require to say. Raises InputError for a share that is none,
-    without a name or a reason, and Refusal where there is no champion beside it, or it reads other tables: the same
-    request must do for both.
+    Whether it may decide about anybody is for promoting.require to say, which weighed the ledger as it was at the
+    sequence `weighed_at`. Raises InputError for a share that is none, without a name or a reason, and Refusal where
+    there is no champion beside it, it was retired, does not fit an overlay in force, something was said about it since
+    it was weighed, or it reads other tables: the same request must do for both.
     """
     if not 0 < share < 1:
         raise InputError(f"--share {share:g}: expected a share between 0 and 1, such as 0.05")
@@ -79,7 +89,11 @@ def start(ledger: Ledger, bundle: Bundle, tables: set[str], share: float, by: st
         raise Refusal(f"{bundle.version} would stand beside no other champion of {bundle.product}")
     if other := set(bundle.program.tables) ^ tables:
         raise Refusal(f"{bundle.version} and the champion do not read the same tables: {', '.join(sorted(other))}")
-    return _put(ledger, bundle.product, bundle.version, bundle.digest, share, promotion.record_id, by, reason, at)
+    champion.require_may_decide(ledger, bundle, at)
+    unsaid = None if weighed_at is None else (bundle.version, weighed_at)
+    return _put(
+        ledger, bundle.product, bundle.version, bundle.digest, share, promotion.record_id, by, reason, at, unsaid
+    )
 
 
 def stop(ledger: Ledger, product: str, by: str, reason: str, at: str) -> Canary:
@@ -116,7 +130,7 @@ def _decided(answers: list[dict[str, object]]) -> Decided:
 
 
 def _put(ledger: Ledger, product: str, version: str, digest: str, share: float, beside: str, by: str, reason: str,
-         at: str) -> Canary:  # fmt: skip
+         at: str, unsaid: tuple[str, int] | None = None) -> Canary:  # fmt: skip
     if not by.strip() or not reason.strip():
         raise InputError("a canary is on record with the name of who decides, and the reason: neither may be empty")
     last = ledger.latest(KIND, product)
@@ -124,7 +138,7 @@ def _put(ledger: Ledger, product: str, version: str, digest: str, share: float, 
     said = {"digest": digest, "share": share, "champion": beside, "by": by, "reason": reason}
     identity = f"{KIND}-{hashlib.sha256(canonical([product, version, share, before])).hexdigest()[:32]}"
     entry = Entry(identity, KIND, product, version, at, canonical(said))
-    ledger.append([entry], expect=(KIND, product, before))
+    ledger.append([entry], (KIND, product, before), unsaid)
     return Canary(identity, version, digest, share, beside, by, reason, at)
 
 

@@ -86,6 +86,14 @@ def retirement_id(version: str) -> str:
     return f"retirement-{version}"
 
 
+def require_may_decide(ledger: Ledger, bundle: Bundle, at: str) -> None:
+    """Raise Refusal where a version was retired, or does not fit an overlay in force at the moment `at`."""
+    if (retired := ledger.by_key(retirement_id(bundle.version))) is not None:
+        raise Refusal(f"{bundle.version} was retired by {retired.body()['by']}: {retired.body()['told']}")
+    on = dt.date.fromisoformat(at[:10])
+    overlay.require_fits(ledger, bundle.product, bundle.version, lambda: bundle.program.names, on)
+
+
 def promote(
     ledger: Ledger,
     bundle: Bundle,
@@ -104,10 +112,7 @@ def promote(
     """
     if not by.strip() or not reason.strip():
         raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
-    if (retired := ledger.by_key(retirement_id(bundle.version))) is not None:
-        raise Refusal(f"{bundle.version} was retired by {retired.body()['by']}: {retired.body()['told']}")
-    on = dt.date.fromisoformat(at[:10])
-    overlay.require_fits(ledger, bundle.product, bundle.version, lambda: bundle.program.names, on)
+    require_may_decide(ledger, bundle, at)
     previous = expected.version if expected else None
     body = {
         "version": bundle.version,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from configs.errors import InputError, Refusal
-from serving import champion
+from serving import canary, champion
 from serving.ledger import Entry, Ledger, canonical
 
 KIND = "governance_event"
@@ -48,8 +48,8 @@ def record(
 ) -> Event:
     """Put an event on record; the same one again is recorded once.
 
-    Raises InputError without words or where it ends before it begins, Refusal for the retirement of the champion, or
-    of a version that was retired before.
+    Raises InputError without words or where it ends before it begins, Refusal for the retirement of the champion, of
+    the canary, or of a version that was retired before.
     """
     if not told.strip() or not by.strip():
         raise InputError("an event is on record with what happened, and who tells of it: neither may be empty")
@@ -72,6 +72,9 @@ def _may_retire(ledger: Ledger, product: str, version: str) -> None:
     now = champion.current(ledger, product)
     if now is not None and now.version == version:
         raise Refusal(f"{version} is the champion of {product}: promote another, or roll back, before it retires")
+    beside = canary.current(ledger, product)
+    if beside is not None and beside.version == version:
+        raise Refusal(f"{version} is the canary of {product}: stop it before it retires")
 
 
 def events(ledger: Ledger, product: str) -> Iterator[Event]:

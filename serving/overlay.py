@@ -72,7 +72,7 @@ def _check_terms(overlay: Overlay, features: Sequence[str]) -> None:
     if overlay.bound is not None and not np.isfinite(overlay.bound):
         raise InputError(f"a bound is a number, got {overlay.bound:g}")  # JSON has none else: null would be everybody
     if overlay.feature is not None and overlay.feature not in features:
-        raise InputError(f"{overlay.feature!r} is no feature of the champion{nearest(overlay.feature, list(features))}")
+        raise InputError(f"{overlay.feature!r} is no feature of what decides{nearest(overlay.feature, list(features))}")
 
 
 def end(ledger: Ledger, product: str, overlay_id: str, by: str, reason: str, at: str) -> Overlay:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from configs.console import Arguments, add_command, add_group, add_product, read_settings, show
-from configs.settings import load_product
+from configs.settings import Product, load_product
 from serving.identity import acting
 from serving.review_commands import add_decider, calendar_day
+
+if TYPE_CHECKING:  # what a command does not need is not imported for --help
+    from serving.ledger import Ledger
 
 
 def add_overlays(policy: Any) -> None:
@@ -34,14 +38,14 @@ def add_overlays(policy: Any) -> None:
 def _add(arguments: Arguments) -> int:
     import msgspec
 
-    from serving import champion, overlay
+    from serving import overlay
     from serving.command_ledger import command_ledger
     from serving.live import utc_now
 
     settings = read_settings(arguments)
     by = acting(arguments, settings, "overlay").name
-    ledger, name = command_ledger(arguments, settings), load_product(arguments.product, settings.home).name
-    features = champion.load_champion(ledger, settings.home, name).program.names
+    ledger, product = command_ledger(arguments, settings), load_product(arguments.product, settings.home)
+    features = features_of_all(ledger, settings.home, product)
     wanted = overlay.Overlay(
         id="",
         effect="shift" if arguments.floor is None else "floor",
@@ -53,9 +57,23 @@ def _add(arguments: Arguments) -> int:
         reason=arguments.reason,
         until=arguments.until.isoformat(),
     )
-    made = overlay.record(ledger, name, features, wanted, settings.governance.overlay_days, utc_now())
+    made = overlay.record(ledger, product.name, features, wanted, settings.governance.overlay_days, utc_now())
     show(arguments, msgspec.structs.asdict(made), f"{_line(made)}\na running service applies it within seconds")
     return 0
+
+
+def features_of_all(ledger: Ledger, home: Path, product: Product) -> tuple[str, ...]:
+    """The features that each version which decides has: the champion's, and where there is a canary its own too."""
+    from serving import canary, champion
+
+    names, beside = (
+        champion.load_champion(ledger, home, product.name).program.names,
+        canary.current(ledger, product.name),
+    )
+    if beside is None:
+        return names
+    others = champion.challenger_scorer(home, product, beside.version, beside.digest).bundle.program.names
+    return tuple(name for name in names if name in others)
 
 
 def _end(arguments: Arguments) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 
 from configs.errors import BundleError, InputError, Refusal
 from configs.settings import Product, Settings
-from serving import access, canary, champion, live, loading
+from serving import access, approval, canary, champion, events, live, loading, overlay, overlay_commands
 from serving.api import DecideRequest
 from serving.ledger import Ledger
 from serving.live import Live
+from serving.overlay import Overlay
 from serving.replay import replay
 from training.bundle import Bundle
 
@@ -73,6 +75,49 @@ def test_one_that_reads_other_tables_is_refused(ledger: Ledger, bundle: Bundle, 
     promote(ledger, bundle)
     with pytest.raises(Refusal, match="the same tables: facts"):
         canary.start(ledger, successor, {*successor.program.tables, "facts"}, 0.1, "Ada", "why", AT)
+
+
+def test_what_was_retired_decides_about_nobody_and_what_decides_is_not_retired(
+    ledger: Ledger, bundle: Bundle, successor: Bundle
+) -> None:
+    promote(ledger, bundle)
+    start(ledger, successor)
+    with pytest.raises(Refusal, match=f"{successor.version} is the canary of {NAME}: stop it"):
+        events.record(ledger, NAME, successor.version, "retirement", "Rae", "old", AT)
+    canary.stop(ledger, NAME, "Ada", "seen enough", AT)
+    events.record(ledger, NAME, successor.version, "retirement", "Rae", "old", AT)
+    with pytest.raises(Refusal, match="was retired by Rae: old"):
+        start(ledger, successor)
+
+
+def test_one_that_lacks_the_segment_of_an_overlay_is_refused(ledger: Ledger, bundle: Bundle, successor: Bundle) -> None:
+    promote(ledger, bundle)
+    terms = {"effect": "shift", "size": 0.5, "feature": "x", "operator": "<", "bound": 1.0}
+    wanted = Overlay(id="", **terms, by="Rae", reason="rates rose", until=AT[:10])
+    overlay.record(ledger, NAME, ("x",), wanted, 180, AT)
+    with pytest.raises(Refusal, match=r"reads x.*end the overlay first"):
+        start(ledger, successor)
+
+
+def test_a_word_said_while_it_was_weighed_is_heard(ledger: Ledger, bundle: Bundle, successor: Bundle) -> None:
+    promote(ledger, bundle)
+    weighed_at, _ = ledger.head()
+    approval.record(ledger, successor, "policy", "reject", "Vic", "thin test", AT)
+    with pytest.raises(Refusal, match="approval was said about"):
+        canary.start(ledger, successor, set(bundle.program.tables), 0.3, "Ada", "to see", AT, weighed_at)
+
+
+def test_an_overlay_is_for_a_feature_that_the_canary_has_too(
+    ledger: Ledger, bundle: Bundle, successor: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(ledger, bundle)
+    names, product = bundle.program.names, SimpleNamespace(name=NAME)
+    monkeypatch.setattr(champion, "load_champion", lambda *_: bundle)
+    assert overlay_commands.features_of_all(ledger, Path(), product) == names
+    start(ledger, successor)
+    fewer = SimpleNamespace(bundle=SimpleNamespace(program=SimpleNamespace(names=names[1:])))
+    monkeypatch.setattr(champion, "challenger_scorer", lambda *_: fewer)
+    assert overlay_commands.features_of_all(ledger, Path(), product) == names[1:]
 
 
 def test_it_needs_a_name(ledger: Ledger, bundle: Bundle, successor: Bundle) -> None:
