@@ -279,3 +279,12 @@ def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) ->
     later = np.flatnonzero(same)
     replaced[order[later]] = known[order[later + 1]]
     return replaced
+
+
+def replaced_in(name: str, table: Columns) -> np.ndarray:
+    """What `replaced_on` says of the rows of the table `name` by its own key, (rows,).
+
+    In force at a day are rows known by it and replaced after it. Flat facts are restated by their date.
+    """
+    restates = next((stream.restates for stream in STREAMS.values() if stream.table == name), ("date",))
+    return replaced_on(table, restates, table["customer_id"].codes)

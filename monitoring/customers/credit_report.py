@@ -80,10 +80,7 @@ def _far_out(figure: dict[str, Any]) -> bool:
 
 def _statements(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The last yearly statements side by side, newest first, each column with its row number."""
-    periods: dict[str, tuple[int, dict[str, Any]]] = {}
-    for number, row in enumerate(rows, 1):
-        periods.setdefault(row["period_end"], (number, row))  # what was restated stands after its newer version
-    newest = list(periods.values())[:YEARS]
+    newest = _in_force(rows, "period_end")[:YEARS]
     lines = [
         {"name": name, "values": [row.get(name) for _, row in newest]}
         for name in _STATEMENT
@@ -95,18 +92,27 @@ def _statements(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _findings(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The newest findings but plain inquiries, which anyone may make."""
-    told = [{**row, "row": number} for number, row in enumerate(rows, 1) if row.get("type") != "inquiry"]
-    return told[:_EVENTS]
+    numbered = _in_force(rows, "date", "source", "type")
+    return [{**row, "row": number} for number, row in numbered if row.get("type") != "inquiry"][:_EVENTS]
+
+
+def _in_force(rows: list[dict[str, Any]], *key: str) -> list[tuple[int, dict[str, Any]]]:
+    """The rows with their numbers, each key once: what was restated stands after its newer version."""
+    found: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
+    for number, row in enumerate(rows, 1):
+        found.setdefault(tuple(row.get(name) for name in key), (number, row))
+    return list(found.values())
 
 
 def _payment(rows: list[dict[str, Any]], as_of: str) -> dict[str, Any] | None:
     """Open and overdue invoices as they were known; None where the product has none."""
     if not rows:
         return None
-    still = [(number, row) for number, row in enumerate(rows, 1) if row.get("paid") is None]
+    every = _in_force(rows, "invoice_id")
+    still = [(number, row) for number, row in every if row.get("paid") is None]
     late = [(number, row) for number, row in still if row["due"] < as_of]
     return {
-        "invoices": len(rows),
+        "invoices": len(every),
         "open": sum(row["amount"] for _, row in still),
         "open_refs": trace.ranges([number for number, _ in still]),
         "overdue": sum(row["amount"] for _, row in late),

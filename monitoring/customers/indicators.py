@@ -13,6 +13,7 @@ from configs.errors import ConfigError, InputError
 from configs.settings import Product
 from features.catalogue import Program
 from features.contracts import TABLES, Columns, Text
+from features.history import replaced_in
 from features.load import table_contract
 from features.matrix import window_starts
 from monitoring.customers.rules import COMPARES, program_of, values_of
@@ -110,7 +111,7 @@ def _compared(indicator: Indicator, now: np.ndarray, then: np.ndarray) -> np.nda
 def _counted(
     indicator: Indicator, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray
 ) -> np.ndarray:
-    """Rows that say the word, happened in the window and were known by as_of; 0 of a customer without any."""
+    """Rows in force at as_of that say the word and happened in the window; 0 of a customer without any."""
     name, _, column = (indicator.fact or "").partition(".")
     table = tables.get(name)
     if table is None:
@@ -118,18 +119,19 @@ def _counted(
     assert isinstance(table[column], Text)
     says = table[column].says(indicator.says or "")
     since = window_starts(as_of, (indicator.window_months or 0,))[0]
-    event, known = table[_event(name)][says], table["known_time"][says]
+    event, known, replaced = table[_event(name)][says], table["known_time"][says], replaced_in(name, table)[says]
     places = pd.Index(pd.unique(customer_id))
     codes = places.get_indexer(table["customer_id"].take(says).to_objects())
     order = np.lexsort((event, codes))
-    codes, event, known = codes[order], event[order], known[order]
+    codes, event, known, replaced = codes[order], event[order], known[order], replaced[order]
     asked = places.get_indexer(customer_id)
     low, high = np.searchsorted(codes, asked), np.searchsorted(codes, asked, side="right")
     counts = np.zeros(len(as_of))
     for row in np.flatnonzero(high > low).tolist():
         own = slice(low[row], high[row])
-        inside = (event[own] > since[row]) & (event[own] <= as_of[row]) & (known[own] <= as_of[row])
-        counts[row] = np.count_nonzero(inside)
+        inside = (event[own] > since[row]) & (event[own] <= as_of[row])
+        in_force = (known[own] <= as_of[row]) & (replaced[own] > as_of[row])
+        counts[row] = np.count_nonzero(inside & in_force)
     return counts
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from configs.settings import Product
 from features.contracts import EPOCH, Columns, iso
+from features.history import replaced_in
 from monitoring.customers import ageing
 from monitoring.customers.overdue import month_days, month_end
 from serving.ledger import Record
@@ -144,8 +145,8 @@ def of_tables(tables: Mapping[str, Columns], days: Sequence[int]) -> list[Figure
 
 def _sales(tables: Mapping[str, Columns], days: Sequence[int]) -> list[float]:
     table = tables["invoices"]
-    issued, known = table["issued"], table["known_time"]
-    recent = [(issued > day - 90) & (issued <= day) & (known <= day) for day in days]
+    issued, known, replaced = table["issued"], table["known_time"], replaced_in("invoices", table)
+    recent = [(issued > day - 90) & (issued <= day) & (known <= day) & (replaced > day) for day in days]
     return [float(table["amount"][rows].sum()) for rows in recent]
 
 
