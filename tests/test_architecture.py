@@ -36,9 +36,7 @@ DOORS = {
     "cloudpickle": set(),
     "dill": set(),
 }
-SOURCES = sorted(
-    [path for room in (*ROOMS, "demo") for path in (ROOT / room).rglob("*.py")] + [ROOT / "creditloop.py"]
-)
+SOURCES = sorted([path for room in (*ROOMS, "demo") for path in (ROOT / room).rglob("*.py")] + [ROOT / "creditloop.py"])
 
 
 def imports(source: str) -> Iterator[tuple[int, str]]:
