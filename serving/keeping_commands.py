@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -85,9 +86,11 @@ def _retain(arguments: Arguments) -> int:
     if arguments.apply and on > today:
         raise InputError(f"--as-of {on}: what is not past its time yet is not erased")
     found = retention.expired(ledger, settings.retention, on)
-    gone = [one for one in found if not one.held] if arguments.apply else []
-    for one in gone:
-        ledger.erase(one.customer, by, f"past its time by [retention] on {on}", utc_now())
+    gone, left = [], []
+    if arguments.apply:
+        gone, left = retention.erase(ledger, found, by, f"past its time by [retention] on {on}", utc_now())
+    for why in left:
+        print(f"note: not erased: {why}", file=sys.stderr)
     held = sum(one.held for one in found)
     told = f"{len(found):,} customers are past their time, {held:,} of them under a hold; {len(gone):,} erased"
     show(arguments, {"expired": [asdict(one) for one in found], "erased": len(gone)}, told)

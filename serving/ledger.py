@@ -151,11 +151,12 @@ class Ledger:
                     high = middle
         return low
 
-    def erase(self, customer: str, by: str, reason: str, at: str) -> int:
+    def erase(self, customer: str, by: str, reason: str, at: str, only: int | None = None) -> int:
         """Make every sealed record about `customer` unreadable for ever, and record who did so, when and why.
 
         Returns how many records that are. Raises InputError for a customer of whom none is sealed, and Refusal where
-        some were stored in the clear (no record can be taken out of the chain), or a legal hold stands.
+        some were stored in the clear (no record can be taken out of the chain), a legal hold stands, or they are not
+        `only` so many by now.
         """
         with self.database.writing() as connection:
             row = connection.execute(sa.select(CUSTOMERS).where(CUSTOMERS.c.customer == customer)).first()
@@ -168,6 +169,8 @@ class Ledger:
             if clear:
                 raise Refusal(f"{clear} records about {customer!r} were made without privacy.master_key, in the clear")
             sealed = connection.execute(count.where(RECORDS.c.subject == row.pseudonym)).scalar_one()
+            if only is not None and sealed != only:
+                raise Refusal(f"{customer!r} has {sealed} records by now, not {only}: look again")
             body = canonical({"by": by, "reason": reason, "records": sealed})
             self._append(connection, [Entry(f"erasure-{row.pseudonym}", "erasure", "", row.pseudonym, at, body)])
             connection.execute(sa.delete(CUSTOMERS).where(CUSTOMERS.c.pseudonym == row.pseudonym))

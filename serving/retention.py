@@ -10,6 +10,7 @@ import calendar
 import datetime as dt
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from configs.errors import InputError, Refusal
@@ -92,6 +93,23 @@ def expired(ledger: Ledger, rules: Retention, on: dt.date) -> list[Expired]:
         for customer, kinds in sorted(newest.items())
         if _is_past(kinds, rules, on)
     ]
+
+
+def erase(ledger: Ledger, found: Iterable[Expired], by: str, reason: str, at: str) -> tuple[list[Expired], list[str]]:
+    """Erase those who were found past their time and under no hold; who is gone, and why others are left.
+
+    Who has come back since, or is held by now, is left: what was found is looked at again with each erasure.
+    """
+    gone, left = [], []
+    for one in found:
+        if one.held:
+            continue
+        try:
+            ledger.erase(one.customer, by, reason, at, one.records)
+            gone.append(one)
+        except Refusal as why:
+            left.append(str(why))
+    return gone, left
 
 
 def _is_past(kinds: dict[str, str], rules: Retention, on: dt.date) -> bool:

@@ -80,6 +80,21 @@ def test_a_kind_the_rules_do_not_name_is_kept_as_long_as_the_others(sealed: Ledg
     assert len(retention.expired(sealed, RULES, dt.date(2026, 1, 6))) == 1
 
 
+def test_who_came_back_after_they_were_found_is_not_erased_and_the_others_are(sealed: Ledger) -> None:
+    decision(sealed, "old too", "2018-06-01")
+    decision(sealed, "claimed", "2018-06-01")
+    found = retention.expired(sealed, RULES, dt.date(2026, 1, 5))
+    assert [one.customer for one in found] == ["claimed", "old", "old too"]
+    decision(sealed, "old", "2026-01-05")
+    retention.hold(sealed, "claimed", "Aud", "claim 17", AT)
+    gone, left = retention.erase(sealed, found, "Rae", "past its time", AT)
+    assert [one.customer for one in gone] == ["old too"]
+    assert ["has 2 records by now, not 1" in left[1], "under legal hold" in left[0]] == [True, True]
+    assert len(sealed.about(["old"])) == 2
+    assert not any(record.erased for record in sealed.about(["old"]))
+    sealed.verify()
+
+
 def test_a_look_makes_nothing_younger_and_a_hold_is_told(sealed: Ledger) -> None:
     reads.record(sealed, "old", "Aud", "export", AT)
     retention.hold(sealed, "old", "Aud", "claim 17", AT)
