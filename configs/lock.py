@@ -23,3 +23,12 @@ def only_one(path: Path, told: str) -> Iterator[None]:
         except BlockingIOError:
             raise Refusal(told) from None
         yield
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, once whoever holds it has let go of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

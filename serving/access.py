@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,6 +13,7 @@ from typing import Literal, get_args
 import msgspec
 
 from configs.errors import ConfigError, InputError, nearest
+from configs.lock import in_turn
 
 Machine = Literal["score", "read", "outcome", "override", "admin"]
 PersonRole = Literal["developer", "validator", "approver", "risk", "auditor"]
@@ -117,6 +119,11 @@ def _write(home: Path, kept: dict[str, Caller]) -> None:
     unfinished.replace(_path(home))
 
 
+def _changing(home: Path) -> AbstractContextManager[None]:
+    """One change at a time: of two at once the later would bring back a key that the other revoked."""
+    return in_turn(home / "keys.lock")
+
+
 def create_key(home: Path, name: str, role: str) -> str:
     """A new key for `name`, replacing its former one; only its hash is kept.
 
@@ -127,9 +134,10 @@ def create_key(home: Path, name: str, role: str) -> str:
     if not (name := name.strip()):
         raise InputError("a key belongs to somebody: the name must not be empty")
     key = "cl_" + secrets.token_urlsafe(32)
-    kept = {digest: who for digest, who in _read(home).items() if known_as(who.name) != known_as(name)}
-    kept[_digest(key)] = Caller(name, role)
-    _write(home, kept)
+    with _changing(home):
+        kept = {digest: who for digest, who in _read(home).items() if known_as(who.name) != known_as(name)}
+        kept[_digest(key)] = Caller(name, role)
+        _write(home, kept)
     return key
 
 
@@ -138,14 +146,15 @@ def revoke_key(home: Path, which: str) -> Caller:
 
     A running service refuses it within seconds. Raises InputError unless exactly one key is meant.
     """
-    kept = _read(home)
-    found = [digest for digest, who in kept.items() if who.name == which]
-    found = found or [digest for digest in kept if len(which) >= _ID and digest.startswith(which)]
-    if len(found) != 1:
-        hint = nearest(which, [who.name for who in kept.values()]) or "; creditloop keys list names them"
-        raise InputError(f"{which!r} is {'no' if not found else 'more than one'} key's name or id{hint}")
-    gone = kept.pop(found[0])
-    _write(home, kept)
+    with _changing(home):
+        kept = _read(home)
+        found = [digest for digest, who in kept.items() if who.name == which]
+        found = found or [digest for digest in kept if len(which) >= _ID and digest.startswith(which)]
+        if len(found) != 1:
+            hint = nearest(which, [who.name for who in kept.values()]) or "; creditloop keys list names them"
+            raise InputError(f"{which!r} is {'no' if not found else 'more than one'} key's name or id{hint}")
+        gone = kept.pop(found[0])
+        _write(home, kept)
     return gone
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from configs.errors import ConfigError, InputError
+from serving import access
 from serving.access import ACTIONS, caller, create_key, key_id, load_keys, revoke_key
 
 
@@ -109,6 +111,25 @@ def test_a_revoked_key_is_nobodys_and_others_stay(tmp_path: Path) -> None:
     assert revoke_key(tmp_path, "shop").name == "shop"
     keys = load_keys(tmp_path)
     assert (caller(keys, f"Bearer {gone}"), caller(keys, f"Bearer {stays}") is not None) == (None, True)
+
+
+def test_a_key_that_is_revoked_while_another_is_made_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_key(tmp_path, "shop", "score")
+    revoking = threading.Thread(target=revoke_key, args=(tmp_path, "shop"))
+    write = access._write
+
+    def slowly(home: Path, kept: dict[str, access.Caller]) -> None:
+        if not revoking.ident:
+            revoking.start()
+            revoking.join(0.3)  # it is through by now, unless it waits for its turn
+        write(home, kept)
+
+    monkeypatch.setattr(access, "_write", slowly)
+    create_key(tmp_path, "auditor", "read")
+    revoking.join()
+    assert [who.name for who in load_keys(tmp_path).values()] == ["auditor"]
 
 
 def test_a_key_is_revoked_by_its_id_too(tmp_path: Path) -> None:
