@@ -104,7 +104,7 @@ def explainability(facts: Facts) -> Artefact:
     strongest = np.argsort(-weight, kind="stable")[:_FEATURES]
     said = {one.name: one for one in facts.bundle.program.features}
     importance = [(names[place], round(float(weight[place]), 5), said[names[place]].reason) for place in strongest]
-    grouped = facts.bundle.training.get("reasons") or {}
+    groups, noise = measured_reasons(facts.bundle.training.get("reasons"))
     source = f"computed from {len(values):,} reference rows"
     return Artefact(
         6,
@@ -114,8 +114,8 @@ def explainability(facts: Facts) -> Artefact:
         recorded(
             "bundle: training.json, reasons",
             method="TreeSHAP (Lundberg et al., 2020)",
-            reasons_grouped=len(grouped["groups"]) if grouped.get("groups") else None,
-            noise_measured=grouped.get("noise") is not None,
+            reasons_grouped=groups,
+            noise_measured=noise,
         ),
         (
             table("Mean absolute contribution", source, ("feature", "log-odds", "customer is told"), importance),
@@ -123,6 +123,12 @@ def explainability(facts: Facts) -> Artefact:
             listed("What moving a feature does", "bundle: validation.json", facts.bundle.validation.get("sensitivity")),
         ),
     )
+
+
+def measured_reasons(found: Mapping[str, Any] | None) -> tuple[int | None, bool]:
+    """How many reasons there are, and whether refits told what of them is noise, by section `reasons` of a version."""
+    told = found or {}
+    return (len(told["groups"]) if told.get("groups") else None), any(least > 0 for least in told.get("least", ()))
 
 
 def _reference(facts: Facts) -> np.ndarray:

@@ -7,6 +7,7 @@ from importlib.metadata import distribution
 from governance.artefact import Artefact, interval, listed, recorded, stated, table
 from governance.facts import Facts
 from governance.software import licence_of
+from serving.access import known_as
 
 _VENDORS = ("lightgbm", "optuna", "mlflow", "bentoml", "evidently", "numba", "scikit-learn", "scipy", "pandas", "numpy")
 
@@ -21,7 +22,7 @@ def inventory_card(facts: Facts) -> Artefact:
         *recorded("ledger: promotions", status=facts.status, champion_since=champion.at if champion else None),
         *stated(said, "purpose", "population", "exclusions", "owner", "developer", "validator"),
         *recorded("ledger: training", trained_by=facts.author, trained_at=facts.trained_at),
-        *recorded("ledger: approvals", approved_by=_names(facts) or None),
+        *recorded("ledger: approvals", approved_by=names_of(facts) or None),
         *stated(said, "tier", "exposure", "upstream", "downstream", "restrictions", "next_review"),
     )
     triggers = [
@@ -43,10 +44,11 @@ def inventory_card(facts: Facts) -> Artefact:
     )
 
 
-def _names(facts: Facts) -> str:
-    policy = facts.product.digest()
-    said = [one.by for one in facts.approvals if one.word == "approve" and one.policy == policy]
-    return ", ".join(dict.fromkeys(said))
+def names_of(facts: Facts) -> str:
+    """Whose last word on these bytes under this policy is yes."""
+    here = (facts.bundle.digest, facts.product.digest())
+    last = {known_as(one.by): one for one in facts.approvals if (one.digest, one.policy) == here}
+    return ", ".join(one.by for one in last.values() if one.word == "approve")
 
 
 def _parts() -> list[tuple[str, str, str | None]]:
