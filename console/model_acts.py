@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,13 @@ from serving.approval import Word
 from serving.live import utc_now
 from serving.review_commands import read_version
 from training.bundle import Bundle
+
+_MIRRORS = """
+import sys
+from configs.settings import home_folder, load_settings
+from training.registry import mirror_champion
+mirror_champion(*sys.argv[1:], load_settings(home_folder()).stores.tracking)
+"""
 
 
 def approve(visit: Visit) -> Elsewhere:
@@ -88,9 +96,12 @@ def _back(bundle: Bundle, done: str) -> Elsewhere:
 
 
 def _mirror(state: State, product: str, version: str) -> None:
-    """MLflow's alias follows in a process of its own: its import alone takes seconds, and serving does not need it."""
-    program = "import sys; from training.registry import mirror_champion; mirror_champion(*sys.argv[1:])"
+    """MLflow's alias follows in a process of its own: its import alone takes seconds, and serving does not need it.
+
+    It reads the URL of the store itself: a command line is for every user to read, and a URL may hold a password.
+    """
     subprocess.Popen(
-        [sys.executable, "-c", program, product, version, state.settings.stores.tracking],
-        cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", _MIRRORS, product, version],
+        cwd=Path(__file__).parents[1], env={**os.environ, "CREDITLOOP_HOME": str(state.settings.home)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

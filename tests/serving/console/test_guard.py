@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from configs.settings import load_settings
+from console import model_acts
 from console.routes import ROUTES
 from console.sessions import Sessions
+from console.visit import State
 
 POLICY = {"default-src 'none'", "style-src 'self'", "script-src 'self'", "form-action 'self'", "frame-ancestors 'none'"}
 
@@ -225,3 +228,18 @@ def test_a_session_ends_when_it_is_old_or_was_idle(tmp_path: Any) -> None:
     idle = sessions.read(sessions.cookie(sessions.sign_in("key", 0.0)), 60.0 * 11)
     assert idle is not None
     assert idle.key is None
+
+
+def test_what_a_process_is_called_with_is_for_everybody_to_read_and_holds_no_password(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(
+        model_acts.subprocess, "Popen", lambda command, **how: began.append((command, how.get("env") or {}))
+    )
+    settings = load_settings(tmp_path, {"stores": {"tracking": "postgresql://loop:s3cret@db/mlflow"}})
+    model_acts._mirror(cast(State, SimpleNamespace(settings=settings)), "p", "p-20260101-abc")
+    ((command, environment),) = began
+    assert "s3cret" not in " ".join(command)
+    assert environment["CREDITLOOP_HOME"] == str(settings.home)
+    assert command[-2:] == ["p", "p-20260101-abc"]
