@@ -80,4 +80,5 @@ def study_name(split: Split, settings: Training) -> str:
     total.update(np.ascontiguousarray(split.train.matrix).view(np.uint8).data)
     total.update(np.ascontiguousarray(split.train.defaulted).view(np.uint8).data)
     total.update("\x1f".join(map(str, split.train.kin())).encode())  # the folds are by customer and group
+    total.update(np.ascontiguousarray(split.train.as_of).view(np.uint8).data)  # a trial answers for stability over time
     return total.hexdigest()[:24]

@@ -271,7 +271,9 @@ def test_a_gate_that_says_no_still_leaves_the_challenger_to_be_looked_at(trained
     )
 
 
-@pytest.mark.parametrize(("name", "value"), [("matrix", 1.5), ("defaulted", None), ("customer_id", "somebody else")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("matrix", 1.5), ("defaulted", None), ("customer_id", "somebody else"), ("as_of", 20_000)]
+)
 def test_a_study_is_shared_by_the_same_rows_only(trained: Any, parts_of: dataset.Split, name: str, value: Any) -> None:
     changed = getattr(parts_of.train, name).copy()
     changed[0] = value if value is not None else 1 - changed[0]
