@@ -131,7 +131,7 @@ class Client:
             got = self._send(method, path, body, last=not left)
             if got is not None and (got.status_code not in _AGAIN or not left):
                 break
-            wait = float(got.headers.get("retry-after", pause)) if got is not None else pause
+            wait = pause if got is None else _wait(got, pause)
             self._sleep(wait + random.uniform(0, pause))
             pause *= 2
         assert got is not None  # the last try gives an answer or raises
@@ -154,6 +154,12 @@ def _body(asked: DecideRequest) -> bytes:
     said = {name: getattr(asked, name) for name in asked.__struct_fields__ if name != "records"}
     said = {name: value for name, value in said.items() if value is not None and value is not False}
     return msgspec.json.encode(said | ({"records": asked.records} if asked.has_records() else {}))
+
+
+def _wait(got: httpx.Response, otherwise: float) -> float:
+    """Seconds that an answer asks to wait; `otherwise` where it does not say, or names a moment, as proxies do."""
+    said = got.headers.get("retry-after", "")
+    return float(said) if said.isdecimal() else otherwise
 
 
 def _problem(got: httpx.Response) -> Problem:

@@ -108,6 +108,15 @@ def test_with_a_key_a_question_is_asked_again_and_with_the_same_words(broken: bo
     assert all(pause >= (0.1 if broken else 2) for pause in slept)
 
 
+def test_a_proxy_that_names_a_moment_to_come_again_is_asked_again() -> None:
+    slept: list[float] = []
+    answers = iter([httpx.Response(503, headers={"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}), httpx.Response(404)])
+    client = Client("http://x", "k", transport=httpx.MockTransport(lambda _: next(answers)), sleep=slept.append)
+    with pytest.raises(ProblemError, match="404"):
+        client.decide(question("c", {}, idempotency_key="k"))
+    assert 0.1 <= slept[0] <= 0.2
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_without_a_key_a_question_is_asked_once(broken: bool) -> None:
     slept: list[float] = []
