@@ -86,9 +86,8 @@ def _retain(arguments: Arguments) -> int:
     if arguments.apply and on > today:
         raise InputError(f"--as-of {on}: what is not past its time yet is not erased")
     found = retention.expired(ledger, settings.retention, on)
-    gone, left = [], []
-    if arguments.apply:
-        gone, left = retention.erase(ledger, found, by, f"past its time by [retention] on {on}", utc_now())
+    wanted, why_erased = found if arguments.apply else [], f"past its time by [retention] on {on}"
+    gone, left = retention.erase(ledger, wanted, by, why_erased, utc_now())
     for why in left:
         print(f"note: not erased: {why}", file=sys.stderr)
     held = sum(one.held for one in found)
