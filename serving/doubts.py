@@ -6,7 +6,7 @@ missing values answers for customers it hardly ever met, and a stale one for a c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from features.contracts import TABLES, Columns
 from features.declaration import Feature
 from features.history import customer_codes
 
+DEGRADED = "degraded:model"  # the flag of what a scorecard answered in the place of its model; no doubt about data
 _NO_DAY = np.iinfo(np.int64).min // 2  # before all days
 
 
@@ -64,6 +65,11 @@ def _newest(name: str, table: Columns, customers: np.ndarray, as_of: int) -> np.
     newest = np.full(len(customers), _NO_DAY)
     np.maximum.at(newest, codes[seen], event[seen])
     return newest
+
+
+def said_in(flags: Iterable[str]) -> tuple[str, ...]:
+    """Those of an answer's `flags` that tell of doubt about its data."""
+    return tuple(flag for flag in flags if flag.partition(":")[0] in ("degraded", "stale") and flag != DEGRADED)
 
 
 def _flagged(marks: Mapping[str, np.ndarray], rows: int) -> list[tuple[str, ...]]:

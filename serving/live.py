@@ -21,10 +21,11 @@ from serving.api import DecideRequest, DecisionAnswer
 from serving.checkpoint import Checkpoints
 from serving.circumstances import Circumstances
 from serving.decide import Question, decide, ledger_body, question_of
+from serving.doubts import DEGRADED
 from serving.ledger import Entry, Record, canonical, open_ledger
 from serving.loading import Loading
 from serving.replay import Scorers
-from serving.score import DEGRADED, Scorer, warm
+from serving.score import Scorer, warm
 from serving.standing import Standing
 from serving.stored import open_source
 from serving.writer import Writer

@@ -24,13 +24,14 @@ from serving.api import (
 )
 from serving.asking import scorer_of
 from serving.call import Call
+from serving.doubts import DEGRADED
 from serving.ledger import Record
 from serving.live import Live, canary_slot, utc_now
 from serving.override import KIND as OVERRIDE
 from serving.override import Override, authorise, entry_of, flagged
 from serving.problems import refused
 from serving.replay import replay_one
-from serving.score import DEGRADED, Scorer
+from serving.score import Scorer
 
 
 def _decision(live: Live, decision_id: str) -> Record:

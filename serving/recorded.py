@@ -8,6 +8,7 @@ from typing import Any
 
 from configs.settings import Product
 from serving.compare import Case
+from serving.doubts import said_in
 from serving.knock_outs import Applicant, places, read
 from serving.ledger import Record
 
@@ -43,5 +44,6 @@ def _case(decision_id: str, body: dict[str, Any], where: dict[str, int]) -> Case
         group_exposure=question.get("group_exposure"),
         features=read(where, [values[place] for place in where.values()]),
         known=any(question["records"].values()),
+        doubts=said_in(body["answer"]["flags"]),
     )
     return Case(decision_id, body["answer"]["default_probability"], applicant)

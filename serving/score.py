@@ -29,7 +29,6 @@ from training.scorecard import Scorecard
 
 log = logging.getLogger("creditloop.serving")
 Explanation = Literal["quadrature", "lightgbm", "scorecard"]
-DEGRADED = "degraded:model"  # the flag of what a scorecard answered in the place of its model
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Scorer:
     @property
     def flags(self) -> tuple[str, ...]:
         """What every answer says of the model itself; no reason to refer."""
-        return (DEGRADED,) if isinstance(self.bundle, Fallback) else ()
+        return (doubts.DEGRADED,) if isinstance(self.bundle, Fallback) else ()
 
     def columns(self, records: Any, customer_id: str, as_of: int) -> dict[str, Columns]:
         """A request's records (of type `records`) as checked tables. Raises DataError."""

@@ -73,7 +73,7 @@ class Bundle:
         return pd.read_parquet(self.folder / "reference.parquet")
 
     def predictions(self) -> pd.DataFrame:
-        """The test rows: `customer_id`, `as_of`, `default_probability`, `defaulted`, a champion's PD, slices."""
+        """Test rows: `customer` (a number), `as_of`, `default_probability`, `defaulted`, a champion's PD, slices."""
         return pd.read_parquet(self.folder / "predictions.parquet")
 
 

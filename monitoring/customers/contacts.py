@@ -47,8 +47,7 @@ class Promise:
 def record(ledger: Ledger, product: str, step: Step, rules: CollectionRules, at: str) -> Record:
     """Put a step on record; the same again gives the first record.
 
-    Raises InputError as `check` does; Refusal where the customer was contacted as often as may be, or a dispute holds
-    what is not a release.
+    Raises InputError as `check` does; Refusal for a contact where the customer is left alone: see `held`.
     """
     check(step)
     key = f"collection-{hashlib.sha256(canonical([product, _values(step)])).hexdigest()[:32]}"
