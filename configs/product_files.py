@@ -29,6 +29,11 @@ def load_product(name: str, home: Path) -> Product:
     return parse(Product, read_toml(path), str(path))
 
 
+def product_name(given: str, home: Path) -> str:
+    """The name of the product `given` as on a command line: that name, or what the file says whose path it is."""
+    return load_product(given, home).name if Path(given).suffix == ".toml" else given
+
+
 def flat_product(name: str, title: str, columns: tuple[ColumnSpec, ...]) -> Product:
     """The product of a flat table: the shipped template with this name and these columns."""
     template = read_toml(_SHIPPED / "flat.toml")

@@ -22,7 +22,7 @@ from configs.judging import Fairness, Gate, RejectInference, ValidationPolicy
 from configs.keeping import Privacy, Signing, Stores
 from configs.policy import Decision, Grade, Policy
 from configs.product import ColumnSpec, Freshness, Group, Outcome, Product, Risk, Scaling, plain_name
-from configs.product_files import flat_product, load_product, product_names, product_toml
+from configs.product_files import flat_product, load_product, product_name, product_names, product_toml
 from configs.serving import Serving
 from configs.toml_files import HERE, parse, read_toml
 from configs.training import Data, Training
@@ -58,6 +58,7 @@ __all__ = [
     "load_settings",
     "parse",
     "plain_name",
+    "product_name",
     "product_names",
     "product_toml",
     "read_toml",

@@ -24,7 +24,7 @@ from configs.console import (
     today,
 )
 from configs.errors import InputError, Refusal
-from configs.settings import Product, Settings, load_product, product_names
+from configs.settings import Product, Settings, load_product, product_name, product_names
 from features.commands import add_places, read_tables
 from serving import model_commands, record_commands
 from serving.identity import add_by, author
@@ -104,7 +104,7 @@ def _train(arguments: Arguments) -> int:
         f"report     {outcome.page}",
         f"bundle     {outcome.bundle.folder}",
         f"MLflow     {settings.stores.tracking}, run {outcome.run_id}",
-        f"next       creditloop models promote --product {product.name} {outcome.bundle.version} --reason WHY",
+        f"next       creditloop models promote --product {arguments.product or product.name} {outcome.bundle.version} --reason WHY",
     ]
     values = {
         "version": outcome.bundle.version,
@@ -144,6 +144,10 @@ def _serve(arguments: Arguments) -> int:
     from serving.loading import Loading
 
     settings = read_settings(arguments)
+    for name in arguments.product or ():
+        if Path(name).suffix == ".toml":
+            folder, itself = settings.home / "products", product_name(name, settings.home)
+            raise InputError(f"a service finds products by name: cp {name} {folder}/{itself}.toml, then {itself}")
     ledger = open_ledger(settings)
     products = tuple(arguments.product or [n for n in product_names(settings.home) if champion.current(ledger, n)])
     if not products:
@@ -201,7 +205,8 @@ def _decisions_replay(arguments: Arguments) -> int:
 
     settings = read_settings(arguments)
     since = None if arguments.since is None else _EPOCH + dt.timedelta(days=arguments.since)
-    replayed = list(replay(command_ledger(arguments, settings), settings.home, arguments.product, since))
+    name = product_name(arguments.product, settings.home) if arguments.product else None
+    replayed = list(replay(command_ledger(arguments, settings), settings.home, name, since))
     if arguments.product and not replayed:
         load_product(arguments.product, settings.home)  # no such product: say so
     unequal = [item for item in replayed if not item.equal]

@@ -14,7 +14,7 @@ from typing import Any
 
 from configs.console import Arguments, add_command, add_group, add_product, read_settings, show
 from configs.errors import BundleError, InputError, Refusal, nearest
-from configs.settings import Settings, load_product, product_names
+from configs.settings import Settings, load_product, product_name, product_names
 from serving.answering_commands import add_answering
 from serving.choice_commands import add_choosing
 from serving.identity import acting
@@ -93,7 +93,7 @@ def _models_verify(arguments: Arguments) -> int:
     if arguments.version is None and arguments.product is None:
         raise InputError("say which: creditloop models verify VERSION, or --product NAME for all of its versions")
     settings = read_settings(arguments)
-    names = [arguments.product] if arguments.product else product_names(settings.home)
+    names = [product_name(arguments.product, settings.home)] if arguments.product else product_names(settings.home)
     known = {version: name for name in names for version in champion.versions(settings.home, name)}
     if arguments.product and not known:
         load_product(arguments.product, settings.home)  # no such product: say so
@@ -164,7 +164,8 @@ def _models_list(arguments: Arguments) -> int:
     settings = read_settings(arguments)
     ledger = command_ledger(arguments, settings)
     rows = []
-    for name in [arguments.product] if arguments.product else product_names(settings.home):
+    names = [product_name(arguments.product, settings.home)] if arguments.product else product_names(settings.home)
+    for name in names:
         pointer = champion.current(ledger, name)
         for version in champion.versions(settings.home, name):
             is_champion = bool(pointer and pointer.version == version)

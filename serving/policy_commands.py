@@ -11,7 +11,7 @@ from typing import Any
 
 from configs.console import Arguments, add_command, add_group, add_product, day, read_settings, show
 from configs.errors import InputError, Refusal
-from configs.settings import Product, Settings, load_product
+from configs.settings import Product, Settings, load_product, product_name
 from serving import overlay_commands
 from serving.identity import acting, add_by
 
@@ -50,7 +50,7 @@ def _diff(arguments: Arguments) -> int:
     values: dict[str, Any] = {"differences": [dict(zip(("key", "before", "after"), one, strict=True)) for one in found]}
     told = told_differences(found)
     if arguments.decisions:
-        name = arguments.product or before.name
+        name = product_name(arguments.product, settings.home) if arguments.product else before.name
         comparison = compare(before, after, _recorded(settings, name, (before, after), arguments.since))
         values["decisions"] = asdict(comparison)
         told += f"\n\n{table(comparison, before.currency)}"

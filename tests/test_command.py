@@ -612,11 +612,21 @@ def test_a_version_to_verify_is_named_or_met_with_the_nearest(refused, flow: Flo
     refused("models", "verify", "--product", "trade_credit", told=["trade_credit has no version to verify"])
 
 
-def test_all_versions_of_a_product_are_verified(flow: Flow) -> None:
-    ran = run(flow.home, "models", "verify", "--product", NAME)
+def test_all_versions_of_a_product_are_verified_by_its_name_or_path(flow: Flow, repository: Path) -> None:
+    ran = run(flow.home, "models", "verify", "--product", repository / "configs" / "products" / f"{NAME}.toml")
     assert ran.code == 0
     assert len(ran.out.splitlines()) == 2
     assert ran.out.count("derive again, to the last bit") == 2
+
+
+def test_the_versions_of_a_product_are_listed_by_its_path_too(flow: Flow, repository: Path) -> None:
+    path = repository / "configs" / "products" / f"{NAME}.toml"
+    assert run(flow.home, "models", "list", "--product", path).out.count(f"{NAME}-") == 2
+
+
+def test_a_service_is_not_started_on_a_path_its_workers_would_not_find(refused, repository: Path) -> None:
+    path = repository / "configs" / "products" / f"{NAME}.toml"
+    refused("serve", "--product", path, told=["finds products by name", f"products/{NAME}.toml"])
 
 
 def test_a_report_with_a_number_changed_is_answered_with_one(flow: Flow, tmp_path: Path) -> None:
