@@ -95,7 +95,7 @@ def _train(arguments: Arguments) -> int:
     now = today() if arguments.now is None else arguments.now
     outcome = pipeline.train(product, tables, settings, now, current, console.trial, console.stage)
     authorship.record(ledger, outcome.bundle, by, utc_now())
-    test = outcome.validation
+    test, named = outcome.validation, arguments.product or product.name
     told = [
         f"model      {outcome.bundle.version} (challenger)",
         f"AUC        {test.auc.value:.4f} ({test.auc.low:.4f} to {test.auc.high:.4f}) on {test.rows:,} unseen rows",
@@ -104,7 +104,7 @@ def _train(arguments: Arguments) -> int:
         f"report     {outcome.page}",
         f"bundle     {outcome.bundle.folder}",
         f"MLflow     {settings.stores.tracking}, run {outcome.run_id}",
-        f"next       creditloop models promote --product {arguments.product or product.name} {outcome.bundle.version} --reason WHY",
+        f"next       creditloop models promote --product {named} {outcome.bundle.version} --reason WHY",
     ]
     values = {
         "version": outcome.bundle.version,
