@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -114,21 +115,25 @@ def _cannot(record: Record, error: Exception) -> Replayed:
 
 
 class Scorers:
-    """Scorers of past versions and policies; the last few are kept."""
+    """Scorers of past versions and policies, for any thread; the last few are kept."""
 
     _KEPT = 8
 
     def __init__(self, ledger: Ledger, home: Path) -> None:
         self._ledger, self._home = ledger, home
         self._made: dict[tuple[str, str], Scorer] = {}
+        self._changing = Lock()
 
     def __call__(self, version: str, policy: str) -> Scorer:
         """The scorer of a version under the policy of a digest. Raises CreditloopError where either is not there."""
-        if (version, policy) not in self._made:
-            while len(self._made) >= self._KEPT:
-                self._made.pop(next(iter(self._made)))
-            self._made[version, policy] = self._load(version, policy)
-        return self._made[version, policy]
+        found = self._made.get((version, policy))
+        if found is None:
+            found = self._load(version, policy)
+            with self._changing:
+                self._made[version, policy] = found
+                while len(self._made) > self._KEPT:
+                    self._made.pop(next(iter(self._made)))
+        return found
 
     def _load(self, version: str, policy: str) -> Scorer:
         record = self._ledger.latest_about("policy", policy)

@@ -20,7 +20,7 @@ from serving.decide import decide as decide_alone
 from serving.decide import question_of
 from serving.ledger import Entry, Ledger, canonical, open_ledger
 from serving.live import Live, entry_of
-from serving.replay import Replayed, replay
+from serving.replay import Replayed, Scorers, replay
 from serving.score import Scorer
 from training.bundle import Bundle
 
@@ -171,3 +171,34 @@ def test_what_lightgbm_explained_had_no_adviser_and_is_advised_as_then(
         ledger.append([Entry("policy", "policy", NAME, scorer.policy_digest, AT, policy)])
         ledger.append([entry_of(by_lightgbm, question, None, *made)])
         assert [item.detail for item in replay(ledger, settings.home)] == [""]
+
+
+class Interrupted(dict[tuple[str, str], Any]):
+    """Between a look into it and what is done next, others come, once."""
+
+    def __init__(self, values: dict[tuple[str, str], Any], others: Callable[[], object]) -> None:
+        super().__init__(values)
+        self._others = [others]
+
+    def __contains__(self, key: object) -> bool:
+        return self._after(super().__contains__(key))
+
+    def get(self, key: tuple[str, str], default: Any = None) -> Any:
+        return self._after(super().get(key, default))
+
+    def _after(self, found: Any) -> Any:
+        if self._others:
+            self._others.pop()()
+        return found
+
+
+def test_a_version_that_others_displace_meanwhile_is_given_all_the_same(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scorers, "_load", lambda _, version, policy: version)
+    with closing(open_ledger(settings)) as ledger:
+        scorer_of = Scorers(ledger, tmp_path)
+        assert scorer_of("mine", "p") == "mine"
+        made = Interrupted(scorer_of._made, lambda: [scorer_of(f"v{n}", "p") for n in range(20)])
+        monkeypatch.setattr(scorer_of, "_made", made)
+        assert scorer_of("mine", "p") == "mine"
