@@ -188,7 +188,7 @@ def _indicators(arguments: Arguments) -> int:
     tables = dict(read_tables(arguments.data, product, settings))
     if "outcomes" not in tables or not len(labels := outcome.matured(tables["outcomes"], product.outcome, now)):
         raise Refusal(f"no outcome had matured by {iso(now)}: nothing can be held against the indicators yet")
-    values = warning_report.quality_values(reader, labels, quality(reader, tables, labels), now)
+    values = warning_report.quality_values(reader, labels, quality(reader, tables, labels, now), now)
     page = warning_report.write(folder_of(settings, product.name), f"indicators-{iso(now)}", "indicators.html", values)
     lines = [
         f"{one['name']:<28} {one['hits']:>7,} hits, precision {_percent(one['precision'])} "

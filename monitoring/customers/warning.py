@@ -11,6 +11,7 @@ from configs.customers import Indicator
 from features import portfolio
 from features.book import all_customers
 from features.contracts import NEVER, Columns
+from features.history import replaced_on
 from features.outcome import Labels
 from features.sources import Source
 from monitoring.customers.indicators import Reader, hits, readings
@@ -73,10 +74,10 @@ class Quality:
     lead_days: float | None
 
 
-def quality(reader: Reader, tables: dict[str, Columns], labels: Labels) -> list[Quality]:
-    """Each indicator held against matured outcomes, one row for each (customer, as_of) asked about."""
+def quality(reader: Reader, tables: dict[str, Columns], labels: Labels, now: int) -> list[Quality]:
+    """Each indicator held against outcomes matured by `now`, one row for each (customer, as_of) asked about."""
     values = readings(reader, tables, labels.customer_id, labels.as_of)
-    dates = _default_days(tables["outcomes"], labels)
+    dates = _default_days(tables["outcomes"], labels, now)
     hit = hits(reader.indicators, values)
     bad = labels.defaulted == 1
     return [
@@ -105,10 +106,12 @@ def _quality(name: str, values: np.ndarray, hit: np.ndarray, bad: np.ndarray, le
     )
 
 
-def _default_days(outcomes: Columns, labels: Labels) -> np.ndarray:
-    """The day of default of each label, NEVER where outcomes do not date it, (rows,)."""
-    keys = zip(outcomes["customer_id"].to_objects(), outcomes["as_of"].tolist(), strict=True)
-    found = dict(zip(keys, outcomes["defaulted_on"].tolist(), strict=True))
+def _default_days(outcomes: Columns, labels: Labels, now: int) -> np.ndarray:
+    """The day of default of each label as known last at `now`, NEVER where outcomes do not date it, (rows,)."""
+    replaced = replaced_on(outcomes, ("as_of",), outcomes["customer_id"].codes)
+    current = (outcomes["known_time"] <= now) & (replaced > now)
+    keys = zip(outcomes["customer_id"].take(current).to_objects(), outcomes["as_of"][current].tolist(), strict=True)
+    found = dict(zip(keys, outcomes["defaulted_on"][current].tolist(), strict=True))
     pairs = zip(labels.customer_id, labels.as_of.tolist(), strict=True)
     return np.array([found.get(pair, NEVER) for pair in pairs], np.int64)
 

@@ -12,7 +12,7 @@ from configs.customers import CustomerRules, Indicator
 from configs.errors import ConfigError, InputError
 from configs.settings import Product, parse
 from features import load
-from features.contracts import to_day
+from features.contracts import NEVER, Text, to_day
 from features.outcome import Labels
 from features.portfolio import Tally
 from features.simulate import Portfolio
@@ -149,7 +149,7 @@ def test_quality_is_counted_by_hand(scorer_with, tables, unchanged: Portfolio, d
     default = unchanged.default_month[pd.Index(unchanged.customer_id).get_indexer(ids)]
     bad = default <= MONTH + unchanged.window_months
     days = days[: len(ids)]
-    (found,) = quality(reader, tables, Labels(ids, days, bad.astype(np.int8), 0))
+    (found,) = quality(reader, tables, Labels(ids, days, bad.astype(np.int8), 0), NEVER - 1)
     hit = readings(reader, tables, ids, days)[:, 0] >= 30
     assert (found.hits, found.defaults_hit) == (hit.sum(), (hit & bad).sum())
     assert found.precision == pytest.approx(bad[hit].mean())
@@ -166,8 +166,26 @@ def test_without_dates_of_default_there_is_no_lead_time(scorer_with, tables, day
         **tables,
         "outcomes": {**tables["outcomes"], "defaulted_on": np.full_like(tables["outcomes"]["as_of"], 2**31 - 1)},
     }
-    (found,) = quality(make_reader(scorer_with(LATE)), undated, Labels(ids, days, np.ones(len(ids), np.int8), 0))
+    labels = Labels(ids, days, np.ones(len(ids), np.int8), 0)
+    (found,) = quality(make_reader(scorer_with(LATE)), undated, labels, NEVER - 1)
     assert found.lead_days is None
+
+
+def test_the_day_of_default_is_that_of_the_version_known_last(scorer_with, tables, day_of_month) -> None:
+    ids, days = asked(tables, day_of_month(MONTH))
+    outcomes = {
+        "customer_id": Text.of(np.repeat(ids, 3)),
+        "as_of": np.repeat(days, 3),
+        "known_time": np.tile(np.array([200, 300, 100], np.int32), len(ids)) + days[0],
+        "defaulted_on": np.tile(np.array([20, 30, 10], np.int32), len(ids)) + days[0],
+    }
+    labels = Labels(ids, days, np.ones(len(ids), np.int8), 0)
+    reader = make_reader(scorer_with(indicator(name="late", feature="days_past_due_last", bound=0.0)))
+    leads = [
+        quality(reader, {**tables, "outcomes": outcomes}, labels, int(days[0]) + now)[0].lead_days
+        for now in (150, 250, 350)
+    ]
+    assert leads == [10.0, 20.0, 30.0]
 
 
 def test_a_product_without_indicators_is_told_where_they_go(scorer_with) -> None:
