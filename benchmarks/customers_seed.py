@@ -200,7 +200,7 @@ def signs(seen: Seen) -> list[dict[str, Any]]:
     labels = Labels(
         outcomes["customer_id"].to_objects(), outcomes["as_of"], (outcomes["defaulted"] > 0).astype(np.int8), 0
     )
-    return [asdict(one) for one in quality(reader, seen.tables, labels)]
+    return [asdict(one) for one in quality(reader, seen.tables, labels, int(outcomes["known_time"].max()))]
 
 
 CONTACTS, RECOVERED = 15, 0.4  # calls a month; the share that a call saves of what would have been lost
