@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,11 +12,37 @@ from pathlib import Path
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give the name to write to, hidden beside `path`; it becomes `path` only when the block ends without an error."""
+    """Give the name to write to, hidden beside `path`; it becomes `path` only when the block ends without an error.
+
+    Of several processes that write one `path` at once each waits for the one before, and the last one's is there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    yield unfinished
-    unfinished.replace(path)
+    with _held(unfinished):
+        try:
+            yield unfinished
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _held(unfinished: Path) -> Iterator[None]:
+    """The file of that name, made where it is not there, against all others."""
+    while True:
+        with unfinished.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_called(file.fileno(), unfinished):  # whoever held it before has given it its final name
+                yield
+                return
+
+
+def _is_called(file: int, name: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), name.stat())
+    except FileNotFoundError:
+        return False
 
 
 def make_once(path: Path, content: bytes) -> None:

@@ -20,6 +20,7 @@ from serving.override import KIND as OVERRIDE
 from serving.replay import Replayed, replay_one
 
 _DECISIONS = ("approve", "refer", "decline")
+_DIGITS = 18  # of the largest number that every ledger can hold
 _UNSAID: dict[str, Any] = {"pd_interval": None, "price": None, "collateral": None, "knock_outs": [], "advice": None}
 
 
@@ -38,7 +39,7 @@ def page(visit: Visit) -> Page | Elsewhere:
         visit.day("until"),
     )
     before = visit.asked("before")
-    if before and not before.isdigit():
+    if before and not (before.isdecimal() and len(before) <= _DIGITS):
         raise InputError(visit.say("{name}: expected a number", name="before"))
     found = searching.search(
         visit.state.ledger, wanted, int(before) if before else None, settings.rows, settings.search_records

@@ -38,14 +38,21 @@ class Finding:
 
 
 def add(ledger: Ledger, bundle: Bundle, severity: Severity, due: dt.date, text: str, by: str, at: str) -> Finding:
-    """Record a finding about a version; the same one again is recorded once. Raises InputError without words."""
+    """Record a finding about a version; the same one again is recorded once.
+
+    Raises InputError without words, Refusal where that finding was closed: it would not be open again.
+    """
     if not text.strip() or not by.strip():
         raise InputError("a finding says what was found, and by whom: neither may be empty")
     said = {"severity": severity, "due": due.isoformat(), "text": text, "by": by, "digest": bundle.digest}
     body = canonical(said)
     identity = f"finding-{hashlib.sha256(bundle.version.encode() + body).hexdigest()[:16]}"
     ledger.append([Entry(identity, KIND, bundle.product, bundle.version, at, body, identity)])
-    return next(one for one in findings(ledger, bundle.product) if one.id == identity)
+    found = next(one for one in findings(ledger, bundle.product) if one.id == identity)
+    if found.state == "closed":
+        told = f"{identity} was closed by {found.closed_by} at {found.closed_at}: say what is found now, or by when"
+        raise Refusal(f"{told} it is due now")
+    return found
 
 
 def close(ledger: Ledger, product: str, finding_id: str, remedy: str, by: str, at: str) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import smtplib
+import ssl
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from urllib.parse import urlsplit
@@ -133,7 +134,7 @@ def _mail(notice: Notice, address: str, settings: Notices) -> None:
     with smtplib.SMTP(host, int(port), timeout=settings.timeout_seconds) as server:
         server.ehlo()
         if server.has_extn("starttls"):
-            server.starttls()
+            server.starttls(context=ssl.create_default_context())  # trusts what SSL_CERT_FILE names
         server.send_message(message)
 
 

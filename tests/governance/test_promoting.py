@@ -168,6 +168,17 @@ def test_the_author_does_not_close_what_others_found(ledger, version, product) -
         finding.close(ledger, product.name, "finding-x", "never mind", "Val", AT)
 
 
+def test_what_was_closed_is_not_found_again_in_the_same_words(ledger, version, product, promote) -> None:
+    closed = found(ledger, version(), "high")
+    assert found(ledger, version(), "high") == closed
+    finding.close(ledger, product.name, closed.id, "scorecard added", "Val", AT)
+    with pytest.raises(Refusal, match=f"{closed.id} was closed by Val at .*: say what is found now"):
+        found(ledger, version(), "high")
+    found(ledger, version(), "high", days=60)
+    with pytest.raises(Refusal, match="open findings"):
+        promote(version(), approvals=0)
+
+
 def test_of_several_who_close_a_finding_one_is_on_record(ledger, version, product, race) -> None:
     open_one = found(ledger, version(), "high")
     won = race(

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import ipaddress
 import json
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from configs.errors import ConfigError
 from configs.settings import load_settings
@@ -20,7 +29,7 @@ from configs.watching import Notices
 from monitoring.telling.notify import Notice, tell, undelivered
 from serving.ledger import Ledger
 
-AT = "2025-02-01T05:00:00+00:00"
+AT, LATER = "2025-02-01T05:00:00+00:00", "2025-02-02T05:00:00+00:00"
 NOTICE = Notice(
     "verdict-1", "consumer_platform", "retrain", "Retrain: ranks no more.", ("AUC 0.61", "promised 0.78"), AT
 )
@@ -64,12 +73,28 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def mailbox() -> Iterator[tuple[str, list[str]]]:
     """A real SMTP server on loopback that knows enough to take a message: its address, and what it took."""
+    with _mailbox() as (address, taken):
+        yield address, taken
+
+
+@contextmanager
+def _mailbox(certified: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
+    """With a certificate it offers STARTTLS."""
     taken: list[str] = []
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             self._say("220 test")
             while line := self.rfile.readline().decode().strip().upper():
+                if line.startswith("EHLO") and certified is not None:
+                    self._say("250-test")
+                    self._say("250 STARTTLS")
+                    continue
+                if line == "STARTTLS" and certified is not None:
+                    self._say("220 go on")
+                    if not self._is_trusted(certified):
+                        return
+                    continue
                 if line == "DATA":
                     self._say("354 go on")
                     lines = []
@@ -83,12 +108,22 @@ def mailbox() -> Iterator[tuple[str, list[str]]]:
         def _say(self, text: str) -> None:
             self.wfile.write(f"{text}\r\n".encode())
 
+        def _is_trusted(self, certified: ssl.SSLContext) -> bool:
+            try:
+                self.request = certified.wrap_socket(self.request, server_side=True)
+            except ssl.SSLError:
+                return False
+            self.rfile, self.wfile = self.request.makefile("rb"), self.request.makefile("wb", 0)
+            return True
+
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"127.0.0.1:{server.server_address[1]}", taken
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}", taken
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -153,6 +188,32 @@ def test_a_mailbox_receives_the_notice(ledger, settings, mailbox) -> None:
     assert [(one.channel, one.error) for one in done] == [("e-mail risk@example.org", "")]
     assert "Subject: creditloop, consumer_platform: Retrain: ranks no more." in taken[0]
     assert "AUC 0.61" in taken[0]
+
+
+def test_mail_goes_to_no_server_whose_certificate_nobody_vouches_for(ledger, settings, tmp_path, monkeypatch) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(_certificate(tmp_path / "own.pem"))
+    with _mailbox(server) as (address, taken):
+        mail = settings(smtp=address, email_from="loop@example.org", email_to=["risk@example.org"])
+        (refused,) = tell(ledger, NOTICE, mail, AT, lambda _: None)
+        assert "certificate verify failed: self-signed certificate" in refused.error
+        assert taken == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
+        (done,) = tell(ledger, msgspec.structs.replace(NOTICE, id="verdict-2"), mail, LATER, lambda _: None)[-1:]
+        assert done.error == ""
+        assert len(taken) == 2  # what could not be delivered goes out with it
+
+
+def _certificate(path: Path) -> Path:
+    """A key and a certificate of 127.0.0.1 that it signs itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")]), dt.datetime.now(dt.UTC)
+    where = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(1))
+    signed = made.add_extension(where, critical=False).sign(key, hashes.SHA256())
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(key.private_bytes(*plain) + signed.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 def test_what_went_wrong_in_several_lines_is_mailed_under_one(ledger, settings, mailbox) -> None:

@@ -198,7 +198,11 @@ def test_what_is_typed_is_shown_as_text(signed_in: Callable[..., httpx.Client]) 
 
 
 @pytest.mark.parametrize(
-    "query", ["before=x", "since=2026-13-01", "product=none", "until=x", "since=0001-01-01&until=9999-12-31"]
+    "query",
+    [
+        *("before=x", "before=²", f"before={'9' * 30}"),
+        *("since=2026-13-01", "product=none", "until=x", "since=0001-01-01&until=9999-12-31"),
+    ],
 )
 def test_a_bad_query_is_told_and_breaks_nothing(signed_in: Callable[..., httpx.Client], query: str) -> None:
     assert signed_in("anna").get(f"/decisions?{query}").status_code in (200, 404)
