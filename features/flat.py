@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,13 +79,19 @@ def keep_product(product: Product, home: Path) -> tuple[Path, Product]:
 
 def _require(path: Path, frame: pd.DataFrame, *names: str | None) -> None:
     known = [str(column) for column in frame.columns]
+    told = "there are: " + ", ".join(known[:12])
+    if (values := _values(known)) > 1:  # data of a customer are no names, and stay out of messages
+        told = f"the first line holds {values} numbers: if it is no header, write the columns' names above it"
     problems = [
-        f"column {name!r}: missing{nearest(name, known) or '; there are: ' + ', '.join(known[:12])}"
-        for name in names
-        if name and name not in known
+        f"column {name!r}: missing{nearest(name, known) or '; ' + told}" for name in names if name and name not in known
     ]
     if problems:
         raise DataError(listed(str(path), problems))
+
+
+def _values(header: list[str]) -> int:
+    """How many of a header's names are numbers: a file without a header gives its first row as names."""
+    return sum(part.replace(".", "", 1).lstrip("-").isdigit() for name in header for part in re.split(r"\s+", name))
 
 
 def _labels(path: Path, label: pd.Series, bad: str | None) -> tuple[np.ndarray, list[str]]:

@@ -53,6 +53,12 @@ def test_a_file_of_blank_lines_is_refused(tmp_path: Path) -> None:
     assert "not readable as csv" in refused(written(tmp_path, "\n\n\n"))
 
 
+def test_a_file_without_a_header_is_told_so_without_its_data(tmp_path: Path) -> None:
+    told = refused(written(tmp_path, "A11 6 A34 1169\nA12 48 A32 5951\n"), label="risk")
+    assert "column 'risk': missing; the first line holds 2 numbers: if it is no header" in told
+    assert "1169" not in told
+
+
 def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
     assert "no rows below the header" in refused(written(tmp_path, "x,bad\n"))
 
