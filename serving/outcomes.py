@@ -29,7 +29,7 @@ def record_outcome(
     if found is not None and _says(found, defaulted, on):
         return Record(found.seq, found.entry, found.hash, new=False)
     if found is not None and not correction:
-        raise Refusal(f"{_told(found)}; if that was wrong, record a correction with its reason")
+        raise Refusal(f"{_told(found)}; if that was wrong, record a correction: `correction` (--correction) says why")
     if found is None and correction:
         raise InputError(f"{decision_id} has no outcome yet that could be corrected")
     corrects = None if found is None else found.entry.id

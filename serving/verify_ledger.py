@@ -38,6 +38,10 @@ class Breach(Exception):
     """The ledger, or a checkpoint of it, is not what it was."""
 
 
+class CutTail(Breach):
+    """The chain ends before a record that a checkpoint witnesses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What somebody signed: at this time, record `seq` had this hash."""
@@ -106,7 +110,7 @@ def check(rows: Iterable[Sequence[Any]], checkpoints: Sequence[Checkpoint] = ())
             witnessed = seq
     if waiting:
         last = waiting[-1]
-        raise Breach(f"record {seq + 1} is missing: the chain ends, and {last.name} of {last.at} witnesses {last.seq}")
+        raise CutTail(f"record {seq + 1} is missing: the chain ends, and {last.name} of {last.at} witnesses {last.seq}")
     return seq, head
 
 
@@ -143,6 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         count, head = check(rows_of(arguments.file), anchors)
     except Breach as breach:
         print(f"verify_ledger: {breach}", file=sys.stderr)
+        if isinstance(breach, CutTail):  # cp of the one file of a ledger in use looks just like it
+            print("A copy? What was written last may lie in the ledger's -wal file: it belongs to it", file=sys.stderr)
         return 1
     except (sqlite3.Error, OSError) as error:
         print(f"verify_ledger: {arguments.file}: {error}", file=sys.stderr)

@@ -109,6 +109,12 @@ def test_a_cut_tail_is_found(kept: Kept, tmp_path: Path, length: int) -> None:
     assert f"record {length + 1} is missing: the chain ends" in verdict(kept, file)
 
 
+def test_an_auditor_whose_copy_lacks_the_log_is_told_where_the_tail_may_lie(kept: Kept, tmp_path: Path, capsys) -> None:
+    file = rewritten(kept, tmp_path / "cut", lambda entries: entries[:9])
+    assert main([str(file), "--anchors", str(kept.anchors), "--key", kept.key]) == 1
+    assert "ledger's -wal file" in capsys.readouterr().err
+
+
 def test_the_ledger_itself_meets_checkpoints_too(kept: Kept, tmp_path: Path) -> None:
     file = rewritten(kept, tmp_path / "new", lambda entries: [entry(1, b"{}"), *entries[1:]])
     ledger = Ledger(f"sqlite:///{file}")
