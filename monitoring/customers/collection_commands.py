@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.console import Arguments, add_command, add_product, day, read_settings, show, today
 from configs.settings import load_product
 from features.commands import add_places, read_tables
 from serving.identity import acting, add_by
+
+if TYPE_CHECKING:
+    from monitoring.customers.kpi import Figure
 
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -76,13 +78,18 @@ def _kpi(arguments: Arguments) -> int:
     values = kpi.pack(product, command_ledger(arguments, settings).records(product=product.name), tables, as_of)
     path = settings.home / "customers" / product.name / f"kpi-{iso(as_of)}.html"
     page = pages.write(path, "kpi.html", values)
-    lines = [f"{one.name:<20} {_last(one.values):>14} {one.unit}" for one in values["figures"]]
+    lines = [
+        f"{one.name:<20} {_last(one):>14} {product.currency if one.unit == 'currency' else one.unit}".rstrip()
+        for one in values["figures"]
+    ]
     show(arguments, {**pages.plain(values), "page": page}, "\n".join([*lines, f"page                 {page}"]))
     return 0
 
 
-def _last(values: Sequence[float | None]) -> str:
-    return "-" if values[-1] is None else f"{values[-1]:,.3f}"
+def _last(figure: Figure) -> str:
+    """The newest value: counts whole, money to the cent."""
+    last, decimals = figure.values[-1], {"": 0, "currency": 2}.get(figure.unit, 3)
+    return "-" if last is None else f"{last:,.{decimals}f}"
 
 
 def _record(arguments: Arguments) -> int:

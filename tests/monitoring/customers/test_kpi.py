@@ -12,6 +12,7 @@ import pytest
 from features import load
 from features.contracts import to_day
 from monitoring.customers import kpi, pages
+from monitoring.customers.collection_commands import _last
 from serving.decide import Question, decide, ledger_body
 from serving.ledger import Entry, Ledger, canonical
 from serving.outcomes import record_outcome
@@ -135,3 +136,8 @@ def test_the_page_is_whole_and_the_json_has_every_figure(pack: dict[str, Any], t
     page = pages.write(tmp_path / "kpi.html", "kpi.html", pack)
     assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert '"definition"' in page.with_suffix(".json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("unit", "told"), [("", "1,023"), ("currency", "1,023.00"), ("days", "1,023.000")])
+def test_a_number_of_decisions_is_told_whole(unit: str, told: str) -> None:
+    assert _last(kpi.Figure("any", unit, "", [1023.0])) == told
