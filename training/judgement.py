@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from configs.errors import InputError
 from configs.settings import Product, Settings
 from features import matrix
+from features.catalogue import Program
 from features.contracts import Columns
 from training import conduct, examine, gate, leakage
 from training.bundle import Bundle
@@ -82,6 +84,17 @@ def judge(
     }
     report = examine.examine(rows, facts, moved, scale, settings.validation)
     return Judgement(numbers, verdict, difference, default_probability, rows, report, evidence)
+
+
+def require_columns(champion: Program, version: str, product: Product) -> None:
+    """Raises InputError where the champion's flat columns are no longer declared: it could not be compared with."""
+    declared = {column.name for column in product.columns}
+    gone = [item.name for item in champion.features if item.group == "column" and item.name not in declared]
+    if gone:
+        raise InputError(
+            f"{product.name}: its champion {version} reads columns that the product file no longer declares: "
+            f"{', '.join(gone)}. Declare them and name them in deny: a challenger leaves them out and can be compared"
+        )
 
 
 def champion_default_probability(

@@ -18,7 +18,7 @@ from training import bundle as bundles
 from training import dataset, depot, explain, gate, report, sections, tune, window
 from training.bundle import Bundle
 from training.dataset import Dataset, Split
-from training.judgement import Judgement, gains, judge
+from training.judgement import Judgement, gains, judge, require_columns
 from training.model import Model, make, study_name
 from training.record import describe_run
 from training.scaling import Scale, make_scale
@@ -53,11 +53,14 @@ def train(
     """Train a challenger on what had matured by `now` and let the gate judge it against the champion.
 
     `stage` is told what happens next, `progress` each trial. Raises DataError where the data cannot train a model,
-    ConfigError where nothing could be registered at the end.
+    ConfigError where nothing could be registered at the end, InputError where the champion reads
+    columns that are no longer declared.
     """
     from training import registry  # MLflow takes seconds to import: only who trains pays
 
     registry.require_client(settings.stores.artifacts)
+    if champion is not None:
+        require_columns(champion.program, champion.version, product)
     stage("build features and labels")
     data = dataset.assemble(product, tables, now)
     stage("look how far back outcomes still teach")
