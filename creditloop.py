@@ -23,7 +23,9 @@ from configs.settings import load_product, product_names
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors a person can mend are one message, never a traceback."""
-    arguments = _parser().parse_args(argv)
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:  # argparse would show the usage of creditloop, not of the command that was meant
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         with ExitStack() as arguments.ends:

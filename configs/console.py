@@ -101,7 +101,7 @@ def show(arguments: Arguments, values: Mapping[str, Any], told: str) -> None:
 
 def add_command(commands: Any, name: str, run: Callable[[Arguments], int], told: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=told, description=told)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     return parser
 

@@ -624,6 +624,13 @@ def test_the_versions_of_a_product_are_listed_by_its_path_too(flow: Flow, reposi
     assert run(flow.home, "models", "list", "--product", path).out.count(f"{NAME}-") == 2
 
 
+def test_a_word_too_many_is_met_with_the_usage_of_the_command(tmp_path: Path) -> None:
+    ran = run(tmp_path, "governance", "check", "--product", NAME, "a-version")
+    assert ran.code == 2
+    assert ran.err.startswith("usage: creditloop governance check")
+    assert "unrecognized arguments: a-version" in ran.err
+
+
 def test_a_service_is_not_started_on_a_path_its_workers_would_not_find(refused, repository: Path) -> None:
     path = repository / "configs" / "products" / f"{NAME}.toml"
     refused("serve", "--product", path, told=["finds products by name", f"products/{NAME}.toml"])
