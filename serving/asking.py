@@ -159,7 +159,7 @@ async def _decided(call: Call, bodies: Sequence[msgspec.Raw | bytes]) -> list[_I
 
 def _read(body: msgspec.Raw | bytes) -> _Item:
     try:
-        with read_strictly():
+        with read_strictly(DecideRequest):
             return _Item(_one.decode(body))
     except Refused as error:
         return _Item(refused=error)

@@ -111,7 +111,7 @@ def tables_of(scorer: Scorer, question: Question, customer_id: str) -> dict[str,
     try:
         records = msgspec.convert(question.records, scorer.records)
     except msgspec.ValidationError as error:
-        raise RecordsError(f"records: {error}", [located(error, "#/records")]) from None
+        raise RecordsError(f"records: {error}", [located(error, "#/records", scorer.records)]) from None
     return scorer.columns(records, customer_id, to_day(question.as_of))
 
 

@@ -156,7 +156,7 @@ async def _read(found: Found, request: Request, live: Live) -> tuple[Any, str]:
     body = await request.body(kilobytes * 1024)
     if found.decoder is None:
         return body, media
-    with read_strictly():
+    with read_strictly(found.decoder.type):
         return found.decoder.decode(body), media
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+
+from serving.hints import named_instead
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
@@ -92,15 +94,16 @@ class Located(NamedTuple):
     detail: str
 
 
-def located(error: msgspec.ValidationError | str, below: str = "#") -> Located:
-    """Where and what a msgspec error tells of; `below` is the pointer of the value that was read."""
+def located(error: msgspec.ValidationError | str, below: str = "#", read_as: Any = None) -> Located:
+    """Where and what a msgspec error tells of; `below` is the pointer of the value that was read, as `read_as`."""
     found = _AT.match(str(error))
     assert found is not None  # the pattern matches any text
     steps = [name or place for name, place in _STEP.findall(found["path"] or "")]
     named = _NAMED.search(found["what"])
-    if named is not None:
-        steps.append(named[1])
-    return Located(pointer(below, *steps), found["what"])
+    if named is None:
+        return Located(pointer(below, *steps), found["what"])
+    instead = named_instead(read_as, steps, named[1]) if "unknown field" in found["what"] else ""
+    return Located(pointer(below, *steps, named[1]), found["what"] + instead)
 
 
 def pointer(below: str, *steps: str | int) -> str:
@@ -108,9 +111,11 @@ def pointer(below: str, *steps: str | int) -> str:
     return below + "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def fields_of(error: msgspec.DecodeError | UnicodeDecodeError | RecursionError) -> tuple[FieldProblem, ...]:
+def fields_of(
+    error: msgspec.DecodeError | UnicodeDecodeError | RecursionError, read_as: Any = None
+) -> tuple[FieldProblem, ...]:
     """The field at fault of a body that is JSON but not the request; none where it is no JSON."""
     if not isinstance(error, msgspec.ValidationError):
         return ()
-    where = located(error)
+    where = located(error, read_as=read_as)
     return (FieldProblem(pointer=where.pointer, detail=where.detail),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
@@ -37,9 +38,9 @@ def refusal_of(error: Exception) -> Refused | None:
 
 
 @contextmanager
-def read_strictly() -> Iterator[None]:
-    """What is read inside is a caller's: what is wrong with it is a 400 that names the field."""
+def read_strictly(read_as: Any = None) -> Iterator[None]:
+    """What is read inside, as `read_as`, is a caller's: what is wrong with it is a 400 that names the field."""
     try:
         yield
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise refused(problems.NOT_A_REQUEST, str(error), errors=problems.fields_of(error)) from None
+        raise refused(problems.NOT_A_REQUEST, str(error), errors=problems.fields_of(error, read_as)) from None
