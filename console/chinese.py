@@ -142,6 +142,7 @@ SENTENCES = {
     "Monthly figures": "月度指标",
     "Newest": "最新",
     "No monthly pack was written yet: creditloop customers kpi": "尚无月度报告：creditloop customers kpi",
+    "No outcome has matured yet.": "尚无已到期的结果。",
     "No overview of the overdue book was written yet: creditloop customers collections": (
         "尚无逾期账概览：creditloop customers collections"
     ),
