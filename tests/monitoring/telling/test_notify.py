@@ -105,6 +105,10 @@ def _mailbox(certified: ssl.SSLContext | None = None) -> Iterator[tuple[str, lis
                 if line == "QUIT":
                     return
 
+        def finish(self) -> None:
+            super().finish()
+            self.request.close()  # the server closes the socket it knows: the one before TLS
+
         def _say(self, text: str) -> None:
             self.wfile.write(f"{text}\r\n".encode())
 
