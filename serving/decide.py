@@ -26,14 +26,15 @@ from serving.problems import located
 from serving.reasons import Language, principal_reasons
 from serving.score import Scorer, Scores
 
-RULES = 1
+RULES = 2
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request with everything that was left open filled in: all that a replay needs.
 
     What may be left unsaid is then written nowhere: a question asked before it could be said keeps its digest.
-    `rules` are those it is answered by: 1 looks for data that are stale or missing, 0 (older records) does not.
+    `rules` are those it is answered by: 2 tells no reason of a value that is missing but that it is, 1 looks for data
+    that are stale or missing, 0 (older records) does neither.
     `circumstances` are those it is answered under, where there are any.
     """
 
@@ -170,6 +171,7 @@ def answered(
             question.reasons,
             question.language,
             scorer.grouping,
+            np.isnan(scores.values[0]).tolist() if question.rules >= 2 else None,
         ),
         flags=(*granted.flags, *scorer.flags, *((overlay.FLAG,) if question.overlays else ())),
         model=scorer.bundle.version,

@@ -13,6 +13,7 @@ from numba import njit
 from features.declaration import Feature
 
 Language = Literal["en", "zh"]
+UNKNOWN: dict[Language, str] = {"en": "Too little about you is on record", "zh": "关于您的记录不足"}
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -69,6 +70,7 @@ def principal_reasons(
     most: int,
     language: Language,
     grouping: Grouping | None = None,
+    missing: Sequence[bool] | None = None,
 ) -> tuple[Reason, ...]:
     """Up to `most` reasons that lowered the score, by the points they cost.
 
@@ -77,20 +79,44 @@ def principal_reasons(
     so a reason names a cause and not a column; it is told by the sentence that adds most. A reason whose sum does not
     lower the score is none, and neither is one within the noise; the worst is always told, because whoever is
     declined is owed a reason.
+
+    `missing` (features,) tells which features have no value. What such a one adds is no sign of what its sentence
+    says: where that is most of what a group adds, it is told as `UNKNOWN`, one reason for all those groups.
     """
     made, added_by = grouping or by_sentence(features), contributions.tolist()
+    silent = missing or (False,) * len(features)
     sums = group_sums(np.ascontiguousarray(contributions), made.places, made.first).tolist()
     costs = [added * points_factor for added in sums]
     worst = sorted((k for k, cost in enumerate(costs) if cost > 0), key=lambda k: -costs[k])
     told = [k for rank, k in enumerate(worst) if rank == 0 or sums[k] >= made.least[k]]
+    causes = [_Cause(_speaker(added_by, features, made.groups[k], silent), costs[k], made.groups[k]) for k in told]
     return tuple(
         Reason(
-            reason=_sentence(features[_speaker(added_by, features, made.groups[k])], language),
-            points=round(costs[k], 2),
-            features=_largest(added_by, features, made.groups[k]),
+            reason=UNKNOWN[language] if cause.speaker is None else _sentence(features[cause.speaker], language),
+            points=round(cause.points, 2),
+            features=_largest(added_by, features, cause.places),
         )
-        for k in told[:most]
+        for cause in _unknown_once(causes, silent)[:most]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """What costs points: the feature whose sentence tells of it (None: there is no value to tell of), all behind it."""
+
+    speaker: int | None
+    points: float
+    places: tuple[int, ...]
+
+
+def _unknown_once(causes: list[_Cause], missing: Sequence[bool]) -> list[_Cause]:
+    unknown = [cause for cause in causes if cause.speaker is None]
+    if not unknown:
+        return causes
+    places = tuple(place for cause in unknown for place in cause.places if missing[place])
+    together = _Cause(None, sum(cause.points for cause in unknown), places)
+    known = [cause for cause in causes if cause.speaker is not None]
+    return sorted([together, *known], key=lambda cause: -cause.points)
 
 
 @njit(cache=True, nogil=True)
@@ -121,12 +147,17 @@ def group_sums(contributions: np.ndarray, places: np.ndarray, first: np.ndarray)
     return found
 
 
-def _speaker(contributions: Sequence[float], features: Sequence[Feature], group: Sequence[int]) -> int:
-    """The first feature of the sentence that adds most among those of a group."""
-    sums: dict[str, float] = {}
+def _speaker(
+    contributions: Sequence[float], features: Sequence[Feature], group: Sequence[int], missing: Sequence[bool]
+) -> int | None:
+    """The first feature of the sentence that adds most among those of a group; None where those without a value do."""
+    sums: dict[str | None, float] = {}
     for place in group:
-        sums[features[place].reason] = sums.get(features[place].reason, 0.0) + contributions[place]
+        sentence = None if missing[place] else features[place].reason
+        sums[sentence] = sums.get(sentence, 0.0) + contributions[place]
     loudest = max(sums, key=lambda sentence: sums[sentence])
+    if loudest is None:
+        return None
     return next(place for place in group if features[place].reason == loudest)
 
 

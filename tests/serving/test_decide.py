@@ -18,6 +18,7 @@ from features.contracts import Columns, to_day
 from serving.api import DecideRequest
 from serving.batch import score_tables
 from serving.decide import Question, decide, ledger_body, question_of
+from serving.reasons import UNKNOWN
 from serving.score import Scorer
 
 TODAY = dt.date(2026, 1, 31)
@@ -93,6 +94,14 @@ def test_no_more_is_granted_than_was_asked_for(scorer: Scorer, bodies: list[dict
 def test_a_customer_without_records_is_referred(scorer: Scorer, body: dict[str, Any]) -> None:
     answer, _ = decide(scorer, question(body, records={}), "d")
     assert (answer.decision, answer.limit, answer.flags) == ("refer", 0, ("no_records",))
+
+
+def test_a_customer_without_records_is_told_of_nothing_else(scorer: Scorer, body: dict[str, Any]) -> None:
+    asked = question(body, records={})
+    answer, _ = decide(scorer, asked, "d-1")
+    assert [reason.reason for reason in answer.reasons] == [UNKNOWN["en"]]
+    before, _ = decide(scorer, msgspec.structs.replace(asked, rules=1), "d-1")  # as it was answered, and is replayed
+    assert UNKNOWN["en"] not in [reason.reason for reason in before.reasons]
 
 
 def test_records_known_only_later_change_nothing(scorer: Scorer, body: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.contracts import Columns, to_day
 from features.declaration import Constant, Feature
-from serving.reasons import Grouping, by_sentence, group_sums, grouping_of, principal_reasons
+from serving.reasons import UNKNOWN, Grouping, Language, by_sentence, group_sums, grouping_of, principal_reasons
 from serving.score import Scorer
 
 FACTOR = 28.85
@@ -130,6 +130,28 @@ def test_a_reason_within_its_noise_is_not_told_but_the_worst_always_is() -> None
     grouping = grouping_of(THREE, {"groups": [["A"], ["B"], ["C"]], "least": [0.9, 0.31, 0.1]})
     told = principal_reasons(np.array([0.4, 0.3, 0.2]), THREE, 10.0, 4, "en", grouping)
     assert [reason.reason for reason in told] == ["A", "C"]
+
+
+def told(missing: list[bool] | None, *contributions: float, language: Language = "en") -> list[tuple[str, float, str]]:
+    grouping = grouping_of(THREE, {"groups": [["A", "B"], ["C"]], "least": [0.0, 0.0]})
+    found = principal_reasons(np.array(contributions), THREE, 10.0, 4, language, grouping, missing)
+    return [(reason.reason, reason.points, " ".join(reason.features)) for reason in found]
+
+
+def test_what_has_no_value_is_told_as_unknown_once_for_all_groups() -> None:
+    assert told([True, True, True], 0.2, 0.3, 0.4) == [(UNKNOWN["en"], 9.0, "c b a")]
+    assert told([True, True, True], 0.2, 0.3, 0.4, language="zh") == [(UNKNOWN["zh"], 9.0, "c b a")]
+    assert told(None, 0.2, 0.3, 0.4) == told([False] * 3, 0.2, 0.3, 0.4) == [("B", 5.0, "b a"), ("C", 4.0, "c")]
+
+
+def test_a_group_speaks_of_its_values_where_they_add_most() -> None:
+    assert told([True, False, False], 0.2, 0.3, 0.6) == [("C", 6.0, "c"), ("B", 5.0, "b a")]
+    assert told([False, True, False], 0.2, 0.3, 0.4) == [(UNKNOWN["en"], 5.0, "b"), ("C", 4.0, "c")]
+
+
+def test_what_is_unknown_stands_where_its_points_put_it() -> None:
+    assert told([False, False, True], 0.2, 0.3, 0.4) == [("B", 5.0, "b a"), (UNKNOWN["en"], 4.0, "c")]
+    assert told([True, True, True], -0.2, -0.3, -0.4) == []
 
 
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 128))
