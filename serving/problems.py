@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from serving.hints import named_instead
+from serving.hints import named_instead, words_instead
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
@@ -101,7 +101,8 @@ def located(error: msgspec.ValidationError | str, below: str = "#", read_as: Any
     steps = [name or place for name, place in _STEP.findall(found["path"] or "")]
     named = _NAMED.search(found["what"])
     if named is None:
-        return Located(pointer(below, *steps), found["what"])
+        instead = words_instead(read_as, steps) if "enum value" in found["what"] else ""
+        return Located(pointer(below, *steps), found["what"] + instead)
     instead = named_instead(read_as, steps, named[1]) if "unknown field" in found["what"] else ""
     return Located(pointer(below, *steps, named[1]), found["what"] + instead)
 

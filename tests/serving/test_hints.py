@@ -40,5 +40,9 @@ def test_a_misspelt_column_of_a_row_is_met_with_the_nearest(shipped) -> None:
     assert told(b'{"statements":[{"mnth":"2024-12-31"}]}', records).endswith("; did you mean 'month'?")
 
 
+def test_a_word_that_may_not_stand_there_is_met_with_those_that_may() -> None:
+    assert told(b'{"customer_id":"c","language":"fr"}', DecideRequest).endswith("; expected one of: en, zh")
+
+
 def test_another_mistake_is_told_as_it_is() -> None:
     assert told(b'{"customer_id":7}', DecideRequest) == "Expected `str`, got `int`"
