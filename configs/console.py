@@ -17,22 +17,26 @@ _EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
 class Console:
-    """Says what happens on a terminal or in a log: stages as lines, trials as a progress bar."""
+    """Says what happens: stages as lines, trials as a progress bar, in a log as a line every so many seconds."""
 
     _started = time.monotonic()
 
-    def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
+    def __init__(self, prefix: str = "", every_seconds: float = 30.0) -> None:
+        self._prefix, self._every = prefix, every_seconds
         self._bar: Any = None
+        self._told = self._started
 
     def stage(self, told: str) -> None:
         """What happens next."""
         self._close()
-        seconds = time.monotonic() - self._started
-        print(f"[{seconds:5.0f} s] {self._prefix}{told} ...", file=sys.stderr, flush=True)
+        self._line(f"{told} ...")
 
     def trial(self, done: int, wanted: int, best: float) -> None:
         """A trial ended."""
+        if not sys.stderr.isatty():
+            if time.monotonic() - self._told >= self._every:
+                self._line(f"tuning: {done} of {wanted} trials, best log-loss {best:.5f}")
+            return
         from tqdm import tqdm
 
         if self._bar is None:
@@ -42,12 +46,15 @@ class Console:
                 unit="trial",
                 desc=f"{self._prefix}  tuning",
                 leave=False,
-                disable=None,  # where nobody looks, a bar is a log full of lines
             )
         self._bar.set_postfix_str(f"best log-loss {best:.5f}")
         self._bar.update(1)
         if done == wanted:
             self._close()
+
+    def _line(self, told: str) -> None:
+        self._told = time.monotonic()
+        print(f"[{self._told - self._started:5.0f} s] {self._prefix}{told}", file=sys.stderr, flush=True)
 
     def _close(self) -> None:
         if self._bar is not None:
