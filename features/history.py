@@ -284,7 +284,13 @@ def replaced_on(table: Columns, restates: tuple[str, ...], codes: np.ndarray) ->
 def replaced_in(name: str, table: Columns) -> np.ndarray:
     """What `replaced_on` says of the rows of the table `name` by its own key, (rows,).
 
-    In force at a day are rows known by it and replaced after it. Flat facts are restated by their date.
+    Flat facts are restated by their date.
     """
     restates = next((stream.restates for stream in STREAMS.values() if stream.table == name), ("date",))
     return replaced_on(table, restates, table["customer_id"].codes)
+
+
+def in_force(name: str, table: Columns, as_of: int) -> np.ndarray:
+    """Which rows of the table `name` were known by `as_of` and not replaced yet, (rows,)."""
+    known: np.ndarray = table["known_time"] <= as_of
+    return known & (replaced_in(name, table) > as_of)

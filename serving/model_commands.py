@@ -84,6 +84,11 @@ def _models_promote(arguments: Arguments) -> int:
     return 0
 
 
+def _asked_products(arguments: Arguments, settings: Settings) -> list[str]:
+    """The one that was named, by its name or its file's path; else all there are."""
+    return [product_name(arguments.product, settings.home)] if arguments.product else product_names(settings.home)
+
+
 def _models_verify(arguments: Arguments) -> int:
     from serving import champion
     from training import bundle as bundles
@@ -93,7 +98,7 @@ def _models_verify(arguments: Arguments) -> int:
     if arguments.version is None and arguments.product is None:
         raise InputError("say which: creditloop models verify VERSION, or --product NAME for all of its versions")
     settings = read_settings(arguments)
-    names = [product_name(arguments.product, settings.home)] if arguments.product else product_names(settings.home)
+    names = _asked_products(arguments, settings)
     known = {version: name for name in names for version in champion.versions(settings.home, name)}
     if arguments.product and not known:
         load_product(arguments.product, settings.home)  # no such product: say so
@@ -164,8 +169,7 @@ def _models_list(arguments: Arguments) -> int:
     settings = read_settings(arguments)
     ledger = command_ledger(arguments, settings)
     rows = []
-    names = [product_name(arguments.product, settings.home)] if arguments.product else product_names(settings.home)
-    for name in names:
+    for name in _asked_products(arguments, settings):
         pointer = champion.current(ledger, name)
         for version in champion.versions(settings.home, name):
             is_champion = bool(pointer and pointer.version == version)

@@ -14,7 +14,7 @@ import numpy as np
 from configs.customers import CollectionRules
 from configs.errors import InputError, Refusal
 from features.contracts import EPOCH, Columns, to_day
-from features.history import replaced_in
+from features.history import in_force
 from serving.ledger import Entry, Ledger, Record, canonical
 
 KIND = "collection"
@@ -123,8 +123,8 @@ def _judged(step: Step, payments: Sequence[Step], tables: Mapping[str, Columns],
         ("invoices", "paid", "amount") if "invoices" in tables else ("statements", "month", "amount_paid")
     )
     table: Any = tables[name]
-    in_force = (table["known_time"] <= as_of) & (replaced_in(name, table) > as_of)
-    own = in_force & table["customer_id"].says(step.customer_id) & (table[when] >= first) & (table[when] <= until)
+    inside = (table[when] >= first) & (table[when] <= until)
+    own = in_force(name, table, as_of) & table["customer_id"].says(step.customer_id) & inside
     told = sum(
         one.amount or 0.0
         for one in payments

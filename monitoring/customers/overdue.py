@@ -13,7 +13,7 @@ import numpy as np
 from configs.customers import CollectionRules
 from configs.settings import Product
 from features.contracts import EPOCH, Columns, iso
-from features.history import replaced_in
+from features.history import in_force
 from features.matrix import window_starts
 from monitoring.customers import ageing, contacts
 from monitoring.customers.ageing import Items
@@ -131,10 +131,10 @@ def vintages(invoices: Columns, as_of: int, rules: CollectionRules) -> list[dict
     A month on book that has not passed by `as_of` is missing.
     """
     ends = month_days(month_end(as_of), rules.months + 1)
-    in_force = (invoices["known_time"] <= as_of) & (replaced_in("invoices", invoices) > as_of)
+    current = in_force("invoices", invoices, as_of)
     found = []
     for start, end in itertools.pairwise(ends):
-        of_month = in_force & (invoices["issued"] > start) & (invoices["issued"] <= end)
+        of_month = current & (invoices["issued"] > start) & (invoices["issued"] <= end)
         amount, due, paid = (invoices[name][of_month] for name in ("amount", "due", "paid"))
         later = window_starts(np.array([end], np.int32), tuple(-m for m in range(1, _VINTAGE_MONTHS + 1)))[:, 0]
         late = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.contracts import Columns
 from features.declaration import Expression, Feature, Operation, Statistic
-from features.history import STREAMS, replaced_in
+from features.history import STREAMS, in_force
 from features.matrix import window_starts
 
 _EVER = -(2**31)
@@ -40,8 +40,7 @@ def sources(
             continue
         since = window_starts(np.array([as_of], np.int32), (one.months,))[0, 0] if one.months else _EVER
         day = stream.event(table)
-        in_force = (table["known_time"] <= as_of) & (replaced_in(stream.table, table) > as_of)
-        there = in_force & (day > since) & (day <= as_of)
+        there = in_force(stream.table, table, as_of) & (day > since) & (day <= as_of)
         if stream.gone is not None:
             there = there & (stream.gone(table) > as_of)
         found.setdefault(stream.table, set()).update(numbers[stream.table][there].tolist())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.customers import CustomerRules, ReviewRules, Trigger
+from configs.settings import Product
 from features.contracts import to_day
 from features.portfolio import Tally
 from features.simulate import Portfolio
@@ -15,6 +16,7 @@ from features.sources import Source, open_source
 from monitoring.customers import reviewed
 from monitoring.customers.review import Previous, make_question, review
 from monitoring.customers.reviewed import Reviewed
+from serving.ledger import Ledger
 from serving.score import Scorer, make_scorer
 
 RULES = ReviewRules(
@@ -22,6 +24,18 @@ RULES = ReviewRules(
     triggers=(Trigger(name="past_due_30", feature="days_past_due_last", operator=">=", bound=30, grade="E"),),
 )
 FIRST, SECOND = 9, 12
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """An empty ledger."""
+    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
+
+
+@pytest.fixture
+def product(shipped: Callable[[str], Product]) -> Product:
+    """The shipped product of a supplier who sells on invoice."""
+    return shipped("trade_credit")
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
-
-import pytest
 
 from configs.customers import Indicator
 from configs.settings import Product
@@ -19,16 +16,6 @@ SIGN = Indicator(
 )
 MARCH, APRIL = dt.date(2024, 3, 31), dt.date(2024, 4, 30)
 STANDS = {"grade": "C", "decision": "approve", "limit": 10_000.0}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
-
-
-@pytest.fixture
-def product(shipped) -> Product:
-    return shipped("trade_credit")
 
 
 def at(hour: int, day: dt.date = MARCH) -> str:

@@ -31,11 +31,6 @@ def step(what: str, on: str, customer: str = "a", **given: Any) -> Step:
     return Step(customer_id=customer, what=what, by="ann", note="said", on=on, **given)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
-
-
 @pytest.fixture(scope="module")
 def product(shipped: Callable[[str], Product]) -> Product:
     return shipped("trade_credit")

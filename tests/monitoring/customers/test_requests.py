@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,16 +18,6 @@ from serving.score import make_scorer
 
 AT = "2026-01-31T00:00:00.000000+00:00"
 STANDS = {"grade": "C", "decision": "approve", "limit": 10_000.0}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
-
-
-@pytest.fixture
-def product(shipped) -> Product:
-    return shipped("trade_credit")
 
 
 def asked(ledger: Ledger, product: Product, limit: float = 40_000.0) -> str:

@@ -28,11 +28,6 @@ GRAVE = SIGN.model_copy(update={"name": "grave", "level": "critical"})
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
-
-
-@pytest.fixture
 def product(shipped: Callable[[str], Product]) -> Product:
     return shipped("trade_credit")
 
