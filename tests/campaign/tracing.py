@@ -32,7 +32,7 @@ def run(script: str, arguments: Sequence[str], folder: Path, inject: str = "") -
     """
     trace = folder / "trace"
     extra = ["-e", f"inject={inject}"] if inject else []
-    command = ["strace", "-f", "-o", trace, "-e", f"trace={','.join(WRITES)}", *extra]
+    command = ["strace", "-f", "--seccomp-bpf", "-o", trace, "-e", f"trace={','.join(WRITES)}", *extra]
     ended = subprocess.run(
         [*command, sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
