@@ -170,8 +170,10 @@ def _grade_only(seen: Seen, books: list[Reviewed]) -> tuple[list[np.ndarray], li
     """Limits and terms of each month's PD, as the masterscale and the policy say, at once."""
     limits, terms = [], []
     for book, day in zip(books, seen.days, strict=False):
-        scores = seen.scorer.score(seen.tables, book.customer_id, np.full(len(book), day, np.int32))
-        grants = grant_all(seen.scorer, scores, scores.grade)
+        days = np.full(len(book), day, np.int32)
+        scores = seen.scorer.score(seen.tables, book.customer_id, days)
+        doubts = seen.scorer.doubts(seen.tables, book.customer_id, days, scores.values)
+        grants = grant_all(seen.scorer, scores, scores.grade, doubts)
         limits.append(_of_all(seen, book.customer_id, np.array([one.limit for one in grants])))
         terms.append(_of_all(seen, book.customer_id, np.array([one.terms_days for one in grants])))
     return limits, terms

@@ -35,9 +35,10 @@ def matrices(
     tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
     book: np.ndarray | None = None,
+    build: matrix.Build = matrix.build,
     answer_seconds: float = 10.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(positions, matrix of those rows) of each part as workers finish them, in any order.
+    """(positions, what `build` makes of those rows) of each part as workers finish them, in any order.
 
     Workers open `places` themselves, so they must reach the same folders or database, and run this release. `book` as
     `parts` takes it. Raises InputError where the scheduler does not answer within `answer_seconds` or its program is
@@ -52,7 +53,7 @@ def matrices(
         ahead = parts(customer_id, customers_each, book)
         futures = {
             client.submit(
-                _one, described, program.digest, tuple(places), product, part.customers,
+                _one, build, described, program.digest, tuple(places), product, part.customers,
                 customer_id[part.rows], as_of[part.rows], tally.share, pure=False,
             ): part.rows
             for part in ahead
@@ -139,6 +140,7 @@ def _program(described: tuple[tuple[tuple[str, object], ...], ...], digest: str)
 
 
 def _one(
+    build: matrix.Build,
     described: tuple[tuple[tuple[str, object], ...], ...],
     digest: str,
     places: tuple[str, ...],
@@ -150,4 +152,4 @@ def _one(
 ) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
     program = _program(described, digest)
     loaded = read(program.tables, open_source(places, product.reader), product, customers, quarantine_share)
-    return matrix.build(program, loaded.tables, customer_id, as_of), loaded.bad_rows()
+    return build(program, loaded.tables, customer_id, as_of), loaded.bad_rows()

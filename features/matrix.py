@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -15,6 +15,9 @@ import pandas as pd
 from features import history, kernel
 from features.catalogue import Program, StreamPlan
 from features.contracts import EPOCH, NEVER, Columns
+
+Build = Callable[[Program, Mapping[str, Columns], np.ndarray, np.ndarray], np.ndarray]
+"""What `build` is: a row of numbers for each (customer_id, as_of), from the tables of a program."""
 
 _BLOCK = 16_384  # rows reduced at once: bounds the memory of the statistics
 _ALL_THE_PAST = -(2**31)

@@ -135,7 +135,8 @@ def matrices(
     tally: Tally | None = None,
     customers_each: int = CUSTOMERS_EACH,
     book: np.ndarray | None = None,
+    build: matrix.Build = matrix.build,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(positions, matrix of those rows) part by part, as `walk` goes through them."""
+    """(positions, what `build` makes of those rows) part by part, as `walk` goes through them."""
     for part, loaded in walk(program.tables, source, product, customer_id, tally, customers_each, book):
-        yield part.rows, matrix.build(program, loaded.tables, customer_id[part.rows], as_of[part.rows])
+        yield part.rows, build(program, loaded.tables, customer_id[part.rows], as_of[part.rows])

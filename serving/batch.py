@@ -10,7 +10,6 @@ import pandas as pd
 
 from configs.settings import Product
 from features.contracts import Columns
-from serving.doubts import degraded
 from serving.knock_outs import Applicant, read
 from serving.policy import Grant, grant
 from serving.score import Scorer, Scores
@@ -20,19 +19,16 @@ def score_tables(scorer: Scorer, tables: Mapping[str, Columns], as_of: int) -> p
     """One row per customer of the tables at `as_of` (days since 1970): PD, points, grade, decision, limit, terms."""
     known = [tables[name]["customer_id"].distinct() for name in scorer.tables if name in tables]
     customers = np.unique(np.concatenate(known).astype(str)).astype(object)
-    scores = scorer.score(tables, customers, np.full(len(customers), as_of, np.int32))
-    return scored_frame(scorer, customers, scores, scorer.doubts(tables, customers, as_of, scores.values))
+    days = np.full(len(customers), as_of, np.int32)
+    scores = scorer.score(tables, customers, days)
+    return scored_frame(scorer, customers, scores, scorer.doubts(tables, customers, days, scores.values))
 
 
 def scored_frame(
-    scorer: Scorer, customers: np.ndarray, scores: Scores, doubts: Sequence[tuple[str, ...]] | None = None
+    scorer: Scorer, customers: np.ndarray, scores: Scores, doubts: Sequence[tuple[str, ...]]
 ) -> pd.DataFrame:
-    """What the policy grants `customers` (rows,) by their `scores`, one row each.
-
-    `doubts` are the flags of each one's data; left out, only tables that are missing are flagged.
-    """
-    flags = degraded(scorer.expected_tables, scores.values) if doubts is None else doubts
-    grants = grant_all(scorer, scores, scores.grade, flags)
+    """What the policy grants `customers` (rows,) by their `scores` and the flags of each one's data, one row each."""
+    grants = grant_all(scorer, scores, scores.grade, doubts)
     return pd.DataFrame(
         {
             "customer_id": customers,
@@ -50,12 +46,10 @@ def scored_frame(
     )
 
 
-def grant_all(
-    scorer: Scorer, scores: Scores, grade: np.ndarray, doubts: Sequence[tuple[str, ...]] | None = None
-) -> list[Grant]:
+def grant_all(scorer: Scorer, scores: Scores, grade: np.ndarray, doubts: Sequence[tuple[str, ...]]) -> list[Grant]:
     """What the policy grants each scored row, whose grade stands at the place `grade` (rows,) of the masterscale.
 
-    `doubts` are the flags of each row's data; none where they are left out.
+    `doubts` are the flags of each row's data, as `Scorer.doubts` finds them.
     """
     where = scorer.policy_reads
     return [
@@ -69,7 +63,7 @@ def grant_all(
             grade.tolist(),
             scores.default_probability.tolist(),
             scores.values[:, list(where.values())].tolist(),
-            [()] * len(grade) if doubts is None else doubts,
+            doubts,
             strict=True,
         )
     ]

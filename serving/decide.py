@@ -125,7 +125,8 @@ def data_flags(
     """
     if question.rules < 1 or not tables:
         return ()
-    return scorer.doubts(tables, np.array([customer_id], object), to_day(question.as_of), scores.values)[0]
+    day = np.array([to_day(question.as_of)], np.int32)
+    return scorer.doubts(tables, np.array([customer_id], object), day, scores.values)[0]
 
 
 def _scores(scorer: Scorer, question: Question, tables: Mapping[str, Columns]) -> Scores:

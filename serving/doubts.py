@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from configs.settings import Freshness
-from features.catalogue import tables_of
+from features import matrix
+from features.catalogue import Program, tables_of
 from features.contracts import TABLES, Columns
 from features.declaration import Feature
 from features.history import customer_codes
 
 DEGRADED = "degraded:model"  # the flag of what a scorecard answered in the place of its model; no doubt about data
-_NO_DAY = np.iinfo(np.int64).min // 2  # before all days
 
 
 def expected_tables(features: Sequence[Feature], reference: pd.DataFrame, share: float) -> dict[str, np.ndarray]:
@@ -43,27 +43,46 @@ def _nothing(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.isnan(values[:, places]).all(1)
 
 
-def stale(
-    freshness: Freshness, tables: Mapping[str, Columns], customers: np.ndarray, as_of: int
-) -> list[tuple[str, ...]]:
-    """For each customer a flag for each table whose newest fact, known by `as_of`, is older than the product allows.
+def ages(freshness: Freshness, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray) -> np.ndarray:
+    """Days since the newest fact of each table that may become stale, (rows, such tables), missing where there is none.
+
+    A fact counts that was known by `as_of` (rows,), days since 1970. Each customer is asked about once.
+    """
+    found = np.full((len(customer_id), len(_allowed(freshness))), np.nan)
+    for place, name in enumerate(_allowed(freshness)):
+        if name in tables:
+            found[:, place] = as_of - _newest(name, tables[name], customer_id, as_of)
+    return found
+
+
+def rows_and_ages(
+    freshness: Freshness, program: Program, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray
+) -> np.ndarray:
+    """The matrix of features with the `ages` beside it, (rows, features + ages): as a part of a book is built."""
+    return np.hstack((matrix.build(program, tables, customer_id, as_of), ages(freshness, tables, customer_id, as_of)))
+
+
+def stale(freshness: Freshness, age: np.ndarray) -> list[tuple[str, ...]]:
+    """For each row of `ages` a flag for each table whose newest fact is older than the product allows.
 
     A customer without any fact of a table is no matter of freshness: see `degraded`.
     """
-    old = {}
-    for name, days in freshness.model_dump(exclude_none=True).items():
-        if name in tables:
-            newest = _newest(name, tables[name], customers, as_of)
-            old[f"stale:{name}"] = (newest > _NO_DAY) & (as_of - newest > days)
-    return _flagged(old, len(customers))
+    allowed = _allowed(freshness).items()
+    return _flagged({f"stale:{name}": age[:, place] > days for place, (name, days) in enumerate(allowed)}, len(age))
 
 
-def _newest(name: str, table: Columns, customers: np.ndarray, as_of: int) -> np.ndarray:
+def _allowed(freshness: Freshness) -> dict[str, int]:
+    return freshness.model_dump(exclude_none=True)
+
+
+def _newest(name: str, table: Columns, customer_id: np.ndarray, as_of: np.ndarray) -> np.ndarray:
     event = table[TABLES[name].event if name in TABLES else "date"]
-    codes = customer_codes(customers, table["customer_id"])
-    seen = (event <= as_of) & (table["known_time"] <= as_of) & (codes >= 0)
-    newest = np.full(len(customers), _NO_DAY)
-    np.maximum.at(newest, codes[seen], event[seen])
+    codes = customer_codes(customer_id, table["customer_id"])
+    asked = np.flatnonzero(codes >= 0)
+    day = as_of[codes[asked]]
+    seen = asked[(event[asked] <= day) & (table["known_time"][asked] <= day)]
+    newest = np.full(len(customer_id), np.nan)
+    np.fmax.at(newest, codes[seen], event[seen])
     return newest
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import msgspec
@@ -40,6 +40,10 @@ class Scores:
     default_probability: np.ndarray
     points: np.ndarray
     grade: np.ndarray
+
+    def row(self, place: int) -> Scores:
+        """Those of one row alone, still arrays."""
+        return Scores(*(getattr(self, field.name)[place : place + 1] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,19 @@ class Scorer:
         return np.asarray(self.bundle.booster.predict(values, pred_contrib=True, num_threads=1))
 
     def doubts(
-        self, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: int, values: np.ndarray
+        self, tables: Mapping[str, Columns], customer_id: np.ndarray, as_of: np.ndarray, values: np.ndarray
     ) -> list[tuple[str, ...]]:
-        """For each customer the flags of tables that are missing or stale, from its facts and its row of features."""
+        """For each customer the flags of tables that are missing or stale, from its facts and its row of features.
+
+        Each customer is asked about once; tables that the model does not read cause no doubt.
+        """
+        read = {name: table for name, table in tables.items() if name in self.tables}
+        return self.doubts_by_age(values, doubts.ages(self.product.freshness, read, customer_id, as_of))
+
+    def doubts_by_age(self, values: np.ndarray, age: np.ndarray) -> list[tuple[str, ...]]:
+        """The same from rows of features and of `doubts.ages`."""
         missing = doubts.degraded(self.expected_tables, values)
-        old = doubts.stale(self.product.freshness, tables, customer_id, as_of)
+        old = doubts.stale(self.product.freshness, age)
         return [(*one, *other) for one, other in zip(missing, old, strict=True)]
 
     @property

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ from features.book import all_customers
 from features.portfolio import CUSTOMERS_EACH, Tally
 from features.sources import open_source
 from serving.batch import scored_frame
+from serving.doubts import rows_and_ages
 from serving.score import Scorer
+
+_TALLY = b"creditloop.tally"  # where a part keeps what was counted up to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +65,35 @@ def score_book(
     folder = out.with_name(f".{out.name}.parts")
     with only_one(out.with_name(f".{out.name}.lock"), f"{out}: another process is writing it"):
         _begin(folder, _question(scorer, places, as_of, customers))
-        left = np.flatnonzero(~np.isin(customers, _scored(folder)))
+        left = np.flatnonzero(~np.isin(customers, _customers_of(folder)))
         tally = _tally(folder, source.told(), quarantine_share)
         days, program = np.full(len(left), as_of, np.int32), scorer.bundle.program
-        asked = (product, customers[left], days, tally, customers_each, customers)
+        build = partial(rows_and_ages, product.freshness)
+        asked = (product, customers[left], days, tally, customers_each, customers, build)
         if scheduler is None:
             built = portfolio.matrices(program, source, *asked)
         else:
             built = distribute.matrices(scheduler, program, places, *asked)
         with tqdm(total=len(customers), initial=len(customers) - len(left), unit="customer", disable=None) as bar:
-            for rows, values in built:
-                _keep(folder, left[rows[0]], scored_frame(scorer, customers[left[rows]], scorer.scored(values)), tally)
+            for rows, made in built:
+                _keep(folder, left[rows[0]], _scored_part(scorer, customers[left[rows]], made), tally)
                 bar.update(len(rows))
         decisions = _join(folder, out)
         shutil.rmtree(folder)
     return Scored(len(customers), decisions, len(customers) - len(left), tuple(tally.told()))
 
 
+def _scored_part(scorer: Scorer, customers: np.ndarray, made: np.ndarray) -> pd.DataFrame:
+    values, age = (np.ascontiguousarray(part) for part in np.split(made, [len(scorer.bundle.program.features)], axis=1))
+    return scored_frame(scorer, customers, scorer.scored(values), scorer.doubts_by_age(values, age))
+
+
 def _keep(folder: Path, first: int, frame: pd.DataFrame, tally: Tally) -> None:
-    with whole(folder / "tally.json") as unfinished:
-        unfinished.write_text(json.dumps(tally.counts()), encoding="utf-8")
+    """A part with what was counted up to it: one file, so that neither is there without the other."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    counted = {_TALLY: json.dumps(tally.counts())}
     with whole(folder / f"part-{first:012d}.parquet") as unfinished:
-        frame.to_parquet(unfinished, index=False)
+        pq.write_table(table.replace_schema_metadata({**table.schema.metadata, **counted}), unfinished)
 
 
 def _question(scorer: Scorer, places: Sequence[str], as_of: int, customers: np.ndarray) -> dict[str, Any]:
@@ -112,22 +123,24 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
-def _scored(folder: Path) -> np.ndarray:
+def _customers_of(folder: Path) -> np.ndarray:
     ids = [pq.read_table(path, columns=["customer_id"]).column(0).to_pylist() for path in _parts(folder)]
     return np.array([name for part in ids for name in part], object)
 
 
 def _tally(folder: Path, source: str, quarantine_share: float) -> Tally:
-    tally, path = Tally(source, quarantine_share), folder / "tally.json"
-    if path.exists():
-        tally.add(json.loads(path.read_text(encoding="utf-8")))
+    """What the parts that are there were counted to: the largest counts, as each holds those of all before it."""
+    tally = Tally(source, quarantine_share)
+    counted = [json.loads(pq.read_schema(path).metadata[_TALLY]) for path in _parts(folder)]
+    tally.add(max(counted, key=lambda counts: sum(rows for _, rows in counts.values()), default={}))
     return tally
 
 
 def _join(folder: Path, out: Path) -> dict[str, int]:
     """Write the parts into `out`, in order; how many customers got which decision."""
     parts = _parts(folder)
-    schema = pa.unify_schemas([pq.read_schema(path) for path in parts], promote_options="permissive") if parts else None
+    schemas = [pq.read_schema(path).remove_metadata() for path in parts]
+    schema = pa.unify_schemas(schemas, promote_options="permissive") if parts else None
     decisions: Counter[str] = Counter()
     with whole(out) as unfinished:
         written = _into_csv(parts, unfinished) if out.suffix == ".csv" else _into_parquet(parts, schema, unfinished)

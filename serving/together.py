@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from features.contracts import Columns, to_day
 from features.records import RecordsError, joined
 from serving.api import DecisionAnswer
 from serving.decide import Question, answered, data_flags, tables_of
-from serving.score import Scorer, Scores
+from serving.score import Scorer
 
 Decided = tuple[DecisionAnswer, dict[str, Any]]
 
@@ -34,7 +33,7 @@ def decide_together(scorer: Scorer, asked: Sequence[tuple[Question, str]]) -> li
         if isinstance(tables, RecordsError):
             made.append(tables)
             continue
-        one = _row(scores, row)
+        one = scores.row(row)
         doubts = data_flags(scorer, question, tables, str(sound[row]), one)
         made.append(answered(scorer, question, decision_id, one, contributions[row], bool(tables), doubts))
         row += 1
@@ -55,7 +54,3 @@ def _joined(scorer: Scorer, tables: Sequence[Any]) -> dict[str, Columns]:
         if parts:
             found[name] = joined(contract, parts)
     return found
-
-
-def _row(scores: Scores, row: int) -> Scores:
-    return Scores(*(getattr(scores, field.name)[row : row + 1] for field in fields(Scores)))

@@ -46,7 +46,9 @@ def credit_file(scorer: Scorer, source: Source, ledger: Ledger, customer_id: str
     days = _days(as_of)
     ids = np.full(len(days), customer_id, object)
     scores = scorer.score(tables, ids, days)
-    granted = grant_all(scorer, scores, scores.grade)[-1]
+    last = scores.row(len(days) - 1)
+    doubts = scorer.doubts(tables, ids[-1:], days[-1:], last.values)
+    (granted,) = grant_all(scorer, last, last.grade, doubts)
     return {
         "customer_id": customer_id,
         "product": product.name,
@@ -65,7 +67,7 @@ def credit_file(scorer: Scorer, source: Source, ledger: Ledger, customer_id: str
         "reasons": _reasons(scorer, scores),
         "limit_logic": _limit_logic(scorer, scores, granted.binding_constraint),
         "standing": review_report.standing_of(ledger, product, customer_id, as_of),
-        "advice": msgspec.to_builtins(_advice(scorer, scores)),
+        "advice": msgspec.to_builtins(_advice(scorer, last, doubts)),
         "groups": _groups(scorer, scores, Facts(tables, _numbers(tables, orders), as_of)),
         "tables": [_table(name, rows, product, as_of) for name, rows in facts.items()],
         "events": events(ledger, product.name, customer_id, iso(as_of)),
@@ -180,12 +182,12 @@ def _finite(amount: float | None) -> float | None:
     return None if amount is None or math.isinf(amount) else amount
 
 
-def _advice(scorer: Scorer, scores: Scores) -> advice.Advised:
+def _advice(scorer: Scorer, scores: Scores, doubts: list[tuple[str, ...]]) -> advice.Advised:
     """What would raise the grade, each piece proven by scoring it."""
 
     def judge(row: np.ndarray) -> advice.Judged:
         then = scorer.scored(row[None])
-        granted = grant_all(scorer, then, then.grade)[0]
+        granted = grant_all(scorer, then, then.grade, doubts)[0]
         place = int(then.grade[0])
         pd, points = float(then.default_probability[0]), float(then.points[0])
         return advice.Judged(pd, points, scorer.grades[place].name, place, granted)

@@ -124,11 +124,12 @@ def _looked_at(
 ) -> Reviewed:
     """Customers scored anew; `before` holds what was carried over."""
     scorer, rules, ids = asked.scorer, asked.rules, before.customer_id
-    scores = scorer.score(tables, ids, np.full(len(ids), asked.as_of, np.int32))
+    days = np.full(len(ids), asked.as_of, np.int32)
+    scores = scorer.score(tables, ids, days)
     upper = np.array([grade.pd_below for grade in scorer.grades if grade.pd_below is not None])
     by_pd = scores.grade.astype(np.int8)
     standing, cause = migration.move(scores.default_probability, by_pd, before.standing(), forced, upper, rules)
-    grants = grant_all(scorer, scores, standing.grade)
+    grants = grant_all(scorer, scores, standing.grade, scorer.doubts(tables, ids, days, scores.values))
     decision = np.array([DECISIONS.index(granted.decision) for granted in grants], np.int8)
     at_once = (decision == DECISIONS.index("decline")) | (forced != NEW)
     terms_earned = np.array([granted.terms_days for granted in grants], np.int16)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import pandas as pd
 import pytest
 
 from configs.settings import Freshness, Product
 from features.contracts import Columns, to_day
+from features.simulate import Portfolio
 from serving.api import DecideRequest
 from serving.batch import score_tables
 from serving.decide import Question, decide, ledger_body, question_of
 from serving.score import Scorer, make_scorer
+from serving.score_book import score_book
 from training.bundle import Bundle
 
 
@@ -71,13 +76,34 @@ def test_a_table_that_few_have_is_not_missed(bundle: Bundle, product: Product) -
     assert set(some) <= {"statements", "customers"}
 
 
-def test_files_are_flagged_as_requests_are(fresh: Scorer, bodies, tables: dict[str, Columns], as_of: dt.date) -> None:
+def test_files_are_flagged_as_requests_are(
+    fresh: Scorer, bodies, tables: dict[str, Columns], portfolio: Portfolio, as_of: dt.date, tmp_path: Path
+) -> None:
+    for name in fresh.tables:
+        portfolio.tables[name].to_parquet(tmp_path / f"{name}.parquet", index=False)
     at = as_of + dt.timedelta(21)
-    flags = score_tables(fresh, tables, to_day(at)).set_index("customer_id")["flags"]
+    score_book(fresh, [str(tmp_path)], to_day(at), tmp_path / "scores.parquet", 0.0, customers_each=700)
+    book = pd.read_parquet(tmp_path / "scores.parquet").set_index("customer_id")
+    pd.testing.assert_frame_equal(book.reset_index(), score_tables(fresh, tables, to_day(at)), check_dtype=False)
+    assert book["flags"].str.contains("stale:statements").any()
     for body in bodies[:20]:
-        answer, _ = decide(fresh, question({**body, "as_of": at.isoformat()}), "d")
-        alone = [flag for flag in answer.flags if flag.startswith("stale")]
-        assert [flag for flag in flags[body["customer_id"]].split() if flag.startswith("stale")] >= alone
+        answer, _ = decide(fresh, question({**body, "as_of": at.isoformat(), "requested_amount": None}), "d")
+        row = book.loc[body["customer_id"]]
+        assert (row["flags"].split(), row["decision"]) == (list(answer.flags), answer.decision)
+
+
+def test_a_table_that_the_model_does_not_read_causes_no_doubt(fresh: Scorer, tables: dict[str, Columns]) -> None:
+    freshness = Freshness(statements=20, invoices=1)
+    product = fresh.product.model_copy(update={"freshness": freshness})
+    other = make_scorer(fresh.bundle, product)
+    ids = np.unique(tables["statements"]["customer_id"].to_objects().astype(str))[:50].astype(object)
+    days = np.full(len(ids), to_day(dt.date(2026, 1, 31)), np.int32)
+    values = other.score(tables, ids, days).values
+    invoices = {"customer_id": tables["statements"]["customer_id"], "issued": tables["statements"]["month"],
+                "known_time": tables["statements"]["known_time"]}  # fmt: skip
+    flags = other.doubts({**tables, "invoices": invoices}, ids, days, values)
+    assert flags == other.doubts(tables, ids, days, values)
+    assert any("stale:statements" in one for one in flags)
 
 
 def test_a_question_of_old_rules_is_answered_by_them(fresh: Scorer, body) -> None:

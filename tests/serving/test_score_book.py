@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,32 @@ def test_bad_rows_are_judged_of_the_whole_book_however_often_it_was_interrupted(
     assert done.set_aside == (f"statements: 40 of {len(statements):,} rows",)
     with pytest.raises(DataError, match="40 of"):
         score_book(scorer, [str(tmp_path)], day, out, 1e-6, customers_each=EACH)
+
+
+def test_no_part_is_there_without_what_was_counted_up_to_it(
+    scorer: Scorer, raw: dict[str, pd.DataFrame], day: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part and the count of its bad rows are one file: killed between two, one of them was counted twice."""
+    for name, frame in raw.items():
+        frame.to_parquet(tmp_path / f"{name}.parquet", index=False)
+    statements = raw["statements"].sort_values("customer_id", ignore_index=True)
+    statements.loc[np.arange(40), "days_past_due"] = -1.0
+    statements.to_parquet(tmp_path / "statements.parquet", index=False)
+    out, real, left = tmp_path / "scores.csv", os.replace, [1]
+
+    def dies(source: Path, into: Path) -> None:
+        if Path(into).name.startswith("part-") and not left:
+            raise KeyboardInterrupt
+        real(source, into)
+        if Path(into).parent.name.endswith(".parts") and Path(into).name != "question.json":
+            left.clear()
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        score_book(scorer, [str(tmp_path)], day, out, 0.5, customers_each=EACH)
+    monkeypatch.undo()
+    done = score_book(scorer, [str(tmp_path)], day, out, 0.5, customers_each=EACH)
+    assert done.set_aside == (f"statements: 40 of {len(statements):,} rows",)
 
 
 def test_two_at_once_do_not_write_the_same_file(scorer: Scorer, book: Path, day: int, tmp_path: Path) -> None:

@@ -13,16 +13,18 @@ import pytest
 
 from configs.customers import ReviewRules, Trigger
 from configs.errors import ConfigError, DataError, InputError
+from configs.product import Freshness
 from configs.settings import Product, parse
 from features.portfolio import Tally
 from features.sources import Source
 from monitoring.customers import review_report, reviewed
 from monitoring.customers.caps import Drawn, capped
+from monitoring.customers.credit_file import credit_file
 from monitoring.customers.limits import exposure
 from monitoring.customers.migration import CAUSES, NEW
 from monitoring.customers.review import Previous, make_question, review
 from monitoring.customers.review_report import keep, previous_of
-from monitoring.customers.reviewed import Reviewed
+from monitoring.customers.reviewed import DECISIONS, Reviewed
 from serving.ledger import Ledger
 from serving.score import Scorer, make_scorer
 
@@ -94,6 +96,21 @@ def test_limits_move_by_no_more_than_a_step(second: Reviewed, scorer: Scorer) ->
     lived = second.limit_before > 0
     assert (second.limit[lived] <= second.limit_before[lived] * (1 + rules.limit_rise)).all()
     assert (second.decision[second.limit == 0] != 0).all()
+
+
+def test_where_the_facts_are_old_a_person_decides_in_the_review_and_in_the_file(
+    scorer: Scorer, book_source: Source, ledger: Ledger, day_of_month, second: Reviewed, previous: Previous
+) -> None:
+    fresh = make_scorer(scorer.bundle, scorer.product.model_copy(update={"freshness": Freshness(statements=1)}))
+    day = day_of_month(SECOND) + 2
+    parts = review(make_question(fresh, day, previous), book_source, Tally("the book", 0.0), lambda *_: None)
+    book = reviewed.joined(list(parts))
+    assert (second.decision == DECISIONS.index("approve")).any()
+    assert not (book.decision == DECISIONS.index("approve")).any()
+    assert not (book.limit > np.nan_to_num(book.limit_before, nan=np.inf)).any()
+    score = credit_file(fresh, book_source, ledger, str(book.customer_id[0]), day)["score"]
+    assert score["decision"] != "approve"
+    assert "stale:statements" in score["flags"]
 
 
 def test_under_a_cap_the_book_is_exposed_by_no_more_than_is_drawn(second: Reviewed) -> None:
