@@ -78,7 +78,7 @@ def start(
     """Give `bundle` a share of its product's traffic, on record; `tables` are those that the champion reads.
 
     Whether it may decide about anybody is for promoting.require to say, which weighed the ledger as it was at the
-    sequence `weighed_at`. Raises InputError for a share that is none, without a name or a reason, and Refusal where
+    sequence `weighed_at`, by default that of this call. Raises InputError for a share that is none, without a name or a reason, and Refusal where
     there is no champion beside it, it was retired, does not fit an overlay in force, something was said about it since
     it was weighed, or it reads other tables: the same request must do for both.
     """
@@ -89,8 +89,9 @@ def start(
         raise Refusal(f"{bundle.version} would stand beside no other champion of {bundle.product}")
     if other := set(bundle.program.tables) ^ tables:
         raise Refusal(f"{bundle.version} and the champion do not read the same tables: {', '.join(sorted(other))}")
+    since = ledger.head()[0] if weighed_at is None else weighed_at
     champion.require_may_decide(ledger, bundle, at)
-    unsaid = None if weighed_at is None else (bundle.version, weighed_at)
+    unsaid = (bundle.version, since)
     return _put(
         ledger, bundle.product, bundle.version, bundle.digest, share, promotion.record_id, by, reason, at, unsaid
     )

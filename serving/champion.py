@@ -105,13 +105,14 @@ def promote(
     weighed_at: int | None = None,
 ) -> Promotion:
     """Make `bundle` the champion, provided `expected` still is what the pointer says, and nothing was recorded about it
-    since the ledger's sequence `weighed_at`. Raises Refusal if it moved, something was, the version was retired or does
-    not fit an overlay in force, InputError without a name or a reason.
+    since the ledger's sequence `weighed_at`, by default that of this call. Raises Refusal if it moved, something was,
+    the version was retired or does not fit an overlay in force, InputError without a name or a reason.
 
     The record binds the digest of the manifest: a version whose bytes change later is not what was promoted.
     """
     if not by.strip() or not reason.strip():
         raise InputError("a promotion is on record with the name of who decides, and the reason: neither may be empty")
+    since = ledger.head()[0] if weighed_at is None else weighed_at
     require_may_decide(ledger, bundle, at)
     previous = expected.version if expected else None
     body = {
@@ -125,8 +126,8 @@ def promote(
     after = canonical([bundle.product, bundle.version, expected.record_id if expected else None])
     record_id = f"promotion-{hashlib.sha256(after).hexdigest()[:32]}"
     entry = Entry(record_id, KIND, bundle.product, bundle.version, at, canonical(body))
-    unsaid = None if weighed_at is None else (bundle.version, weighed_at)
-    ledger.append([entry], (KIND, bundle.product, expected.record_id if expected else None), unsaid)
+    swap = (KIND, bundle.product, expected.record_id if expected else None)
+    ledger.append([entry], swap, (bundle.version, since))
     return Promotion(entry.id, bundle.version, bundle.digest, previous, by, reason, at, undoes)
 
 

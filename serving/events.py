@@ -49,20 +49,22 @@ def record(
     """Put an event on record; the same one again is recorded once.
 
     Raises InputError without words or where it ends before it begins, Refusal for the retirement of the champion, of
-    the canary, or of a version that was retired before.
+    the canary, of a version that was retired before, or of which something was said while that was looked at.
     """
     if not told.strip() or not by.strip():
         raise InputError("an event is on record with what happened, and who tells of it: neither may be empty")
     if since is not None and until is not None and until < since:
         raise InputError(f"--until {until} lies before --since {since}")
+    unsaid = None
     if kind == "retirement":
+        unsaid = (version, ledger.head()[0])
         _may_retire(ledger, product, version)
     said = {"event": kind, "by": by, "told": told, "since": since, "until": until, "rollback": rollback}
     body = canonical(said)
     identity = f"{kind}-{hashlib.sha256(version.encode() + body).hexdigest()[:16]}"
     if kind == "retirement":
         identity = champion.retirement_id(version)  # one only, whoever is first
-    (made,) = ledger.append([Entry(identity, KIND, product, version, at, body, identity)])
+    (made,) = ledger.append([Entry(identity, KIND, product, version, at, body, identity)], unsaid=unsaid)
     if kind == "retirement" and not made.new:
         raise Refusal(f"{version} was retired by {made.body()['by']} at {made.entry.at}")
     return Event(made.entry.id, kind, version, by, told, since, until, rollback, made.entry.at)

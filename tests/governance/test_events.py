@@ -40,3 +40,31 @@ def test_the_champion_is_not_retired_and_what_is_retired_comes_back_by_no_way(le
         champion.promote(ledger, first, made, "Ada", "nostalgia", AT)
     with pytest.raises(Refusal, match="was retired by Rae at"):
         tell(ledger, first, "retirement", "older still")
+
+
+def test_a_version_that_becomes_the_champion_while_it_is_looked_at_is_not_retired(ledger, version, race) -> None:
+    made = None
+    for number in range(30):
+        one, before = version(digest=f"{number:064x}"), made
+        race([
+            lambda one=one: tell(ledger, one, "retirement", "old"),
+            lambda one=one, before=before: champion.promote(ledger, one, before, "Ada", "better", AT),
+        ])  # fmt: skip
+        made = champion.current(ledger, NAME)
+        retired = {event.version for event in events.events(ledger, NAME)}
+        assert made is None or made.version not in retired
+
+
+def test_a_version_that_is_retired_while_a_rollback_to_it_is_weighed_stays_retired(ledger, version, monkeypatch) -> None:
+    first, second = version(), version(digest="b" * 64)
+    made = champion.promote(ledger, first, None, "Ada", "first", AT)
+    made = champion.promote(ledger, second, made, "Ada", "better", AT)
+    really = champion.require_may_decide
+
+    def looks_then_loses(*words: object) -> None:
+        really(*words)  # type: ignore[arg-type]
+        tell(ledger, first, "retirement", "old")
+
+    monkeypatch.setattr(champion, "require_may_decide", looks_then_loses)
+    with pytest.raises(Refusal, match="governance_event was said about"):
+        champion.promote(ledger, first, made, "Ada", "back", AT)
