@@ -78,9 +78,9 @@ def start(
     """Give `bundle` a share of its product's traffic, on record; `tables` are those that the champion reads.
 
     Whether it may decide about anybody is for promoting.require to say, which weighed the ledger as it was at the
-    sequence `weighed_at`, by default that of this call. Raises InputError for a share that is none, without a name or a reason, and Refusal where
-    there is no champion beside it, it was retired, does not fit an overlay in force, something was said about it since
-    it was weighed, or it reads other tables: the same request must do for both.
+    sequence `weighed_at`, by default that of this call. Raises InputError for a share that is none, without a name or
+    a reason, and Refusal where there is no champion beside it, it was retired, does not fit an overlay in force,
+    something was said about it since it was weighed, or it reads other tables: the same request must do for both.
     """
     if not 0 < share < 1:
         raise InputError(f"--share {share:g}: expected a share between 0 and 1, such as 0.05")

@@ -55,7 +55,7 @@ def test_a_version_that_becomes_the_champion_while_it_is_looked_at_is_not_retire
         assert made is None or made.version not in retired
 
 
-def test_a_version_that_is_retired_while_a_rollback_to_it_is_weighed_stays_retired(ledger, version, monkeypatch) -> None:
+def test_a_version_that_is_retired_while_a_rollback_is_weighed_stays_retired(ledger, version, monkeypatch) -> None:
     first, second = version(), version(digest="b" * 64)
     made = champion.promote(ledger, first, None, "Ada", "first", AT)
     made = champion.promote(ledger, second, made, "Ada", "better", AT)
