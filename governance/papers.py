@@ -1,23 +1,26 @@
-"""The twelve papers of a version as one signed JSON, and every page rendered from that JSON alone."""
+"""The twelve papers of a version as one JSON, every page rendered from that JSON alone, all signed together."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from configs.errors import BundleError
 from configs.whole import whole
 from governance import data, judged, life, making, use
 from governance.annex import annex_iv
 from governance.artefact import Artefact, Field
 from governance.facts import Facts
 from governance.render import Page, html, markdown
-from training.signature import PrivateKey, sign, verify
+from training.signature import SIGNATURE, PrivateKey, sign, verify
 
 JSON = "governance.json"
-FORMAT = 1
+SUMS = "SHA256SUMS"  # in the form that `sha256sum --check` reads
+FORMAT = 2
 _WRITERS = (
     use.inventory_card,
     data.data_sheet,
@@ -78,31 +81,50 @@ def _plain(values: Any) -> Any:
 
 
 def write(told: dict[str, Any], folder: Path, key: PrivateKey) -> Path:
-    """Write `folder`/VERSION: the JSON and its signature, pages and Markdown, an index; the index's path.
+    """Write `folder`/VERSION: the JSON, pages and Markdown, an index, the sums of all and their signature.
 
-    Pages are rendered from what the JSON says.
+    Pages are rendered from what the JSON says. Returns the index's path.
     """
     target = folder / told["version"]
     target.mkdir(parents=True, exist_ok=True)
-    text = msgspec.json.format(msgspec.json.encode(told), indent=1)
-    _put(target / JSON, text)
-    sign(target, text, key)
-    again = msgspec.json.decode(text)
-    for page in (Page(again, None), *(Page(again, paper) for paper in again["artefacts"])):
-        _put(target / f"{page.name}.html", html(page).encode())
-        _put(target / f"{page.name}.md", markdown(page).encode())
-    bill = next(paper for paper in again["artefacts"] if paper["key"] == "training_record")["attached"]["sbom"]
-    _put(target / "sbom.cdx.json", msgspec.json.format(msgspec.json.encode(bill), indent=1))
+    made = _files(msgspec.json.format(msgspec.json.encode(told), indent=1))
+    sums = "".join(f"{_sum(content)}  {name}\n" for name, content in sorted(made.items())).encode()
+    for name, content in {**made, SUMS: sums}.items():
+        with whole(target / name) as unfinished:
+            unfinished.write_bytes(content)
+    sign(target, sums, key)
     return target / "index.html"
 
 
+def _files(text: bytes) -> dict[str, bytes]:
+    told = msgspec.json.decode(text)
+    files = {JSON: text}
+    for page in (Page(told, None), *(Page(told, paper) for paper in told["artefacts"])):
+        files[f"{page.name}.html"] = html(page).encode()
+        files[f"{page.name}.md"] = markdown(page).encode()
+    bill = next(paper for paper in told["artefacts"] if paper["key"] == "training_record")["attached"]["sbom"]
+    files["sbom.cdx.json"] = msgspec.json.format(msgspec.json.encode(bill), indent=1)
+    return files
+
+
 def read(folder: Path, trusted: tuple[str, ...]) -> dict[str, Any]:
-    """The papers in a folder, once a trusted key signed their JSON. Raises BundleError."""
-    text = (folder / JSON).read_bytes()
-    verify(folder, text, trusted)
-    return msgspec.json.decode(text)
+    """The papers in a folder, once a trusted key signed the sums of all that lies there.
+
+    Raises BundleError that names the file that is gone, not as it was signed, or was not signed.
+    """
+    if not (folder / SUMS).is_file():
+        raise BundleError(f"{folder}: no {SUMS}, so nothing says how these papers were; write them anew")
+    sums = (folder / SUMS).read_bytes()
+    verify(folder, sums, trusted)
+    signed = {name: digest for digest, name in (line.split("  ", 1) for line in sums.decode().splitlines())}
+    there = {path.name for path in folder.glob("[!.]*")} - {SUMS, SIGNATURE}
+    for name in sorted(there | signed.keys()):
+        if name not in signed:
+            raise BundleError(f"{folder / name}: is none of the papers that were signed; do not rely on it")
+        if name not in there or _sum((folder / name).read_bytes()) != signed[name]:
+            raise BundleError(f"{folder / name}: missing, or not as it was signed; do not rely on it")
+    return msgspec.json.decode((folder / JSON).read_bytes())
 
 
-def _put(path: Path, content: bytes) -> None:
-    with whole(path) as unfinished:
-        unfinished.write_bytes(content)
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -11,6 +11,7 @@ import io
 import json
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -370,7 +371,7 @@ def test_the_papers_of_a_version_are_written_signed_and_say_what_is_missing(flow
     folder = Path(told.json["index"]).parent
     document = json.loads((folder / "governance.json").read_text())
     assert [paper["number"] for paper in document["artefacts"]] == list(range(1, 13))
-    assert {path.suffix for path in folder.iterdir()} == {".html", ".md", ".json", ".sig"}
+    assert {path.suffix for path in folder.iterdir()} == {".html", ".md", ".json", ".sig", ""}
     assert len(list(folder.glob("*.html"))) == len(list(folder.glob("*.md"))) == 13
     lacking = run(home, "governance", "check", *product, "--version", flow.version, "--json")
     assert (lacking.code, lacking.json["missing"]) == (1, document["missing"])
@@ -378,6 +379,15 @@ def test_the_papers_of_a_version_are_written_signed_and_say_what_is_missing(flow
     inventory = (folder / "01_inventory_card.html").read_text()
     assert inventory.count("to be supplied by") == len(document["artefacts"][0]["missing"]) == 12
     assert run(home, "governance", "verify", folder).code == 0
+    checked = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, check=False)
+    assert checked.returncode == 0
+    (folder / "extra.html").write_text("approved by all")
+    assert "extra.html: is none of the papers that were signed" in run(home, "governance", "verify", folder).err
+    (folder / "extra.html").unlink()
+    (folder / "01_inventory_card.html").write_text(inventory.replace("to be supplied by", "supplied by"))
+    page = run(home, "governance", "verify", folder)
+    assert (page.code, "01_inventory_card.html: missing, or not as it was signed" in page.err) == (2, True)
+    (folder / "01_inventory_card.html").write_text(inventory)
     changed = (folder / "governance.json").read_text().replace('"status": "', '"status": "no ', 1)
     (folder / "governance.json").write_text(changed)
     assert run(home, "governance", "verify", folder).code == 2

@@ -17,7 +17,8 @@ from features.simulate import Portfolio
 from serving.score import Scorer
 from tests.campaign.trials import Trials
 
-BATCH = 40  # questions at a time: some hundred kilobytes
+TOGETHER = 2_000  # customers that are scored from tables in one call
+BATCH = 40  # questions in one request: some hundred kilobytes
 
 
 def histories(portfolio: Portfolio, product: Product) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -40,11 +41,11 @@ def asked(histories: dict[str, Any], customer: str, on: dt.date, product: Produc
 
 
 def drawn(trials: Trials, portfolio: Portfolio) -> Iterator[list[tuple[str, dt.date]]]:
-    """Batches of customers, each with a day of the portfolio's two years."""
+    """Customers, each with a day of the portfolio's two years, as many at once as tables are scored for together."""
     rng, left = np.random.default_rng(trials.seed), trials.count
     first, last = (portfolio.month_ends[place].date() for place in (2, -1))
     while left:
-        size = min(BATCH, left)
+        size = min(TOGETHER, left)
         days = rng.integers(0, (last - first).days, size)
         chosen = rng.choice(portfolio.customer_id, size)
         yield [(str(customer), first + dt.timedelta(int(day))) for customer, day in zip(chosen, days, strict=True)]
@@ -62,20 +63,28 @@ def test_a_row_of_a_book_and_a_request_have_one_pd(
 ) -> None:
     rows = histories(portfolio, product)
     widest = 0.0
-    for batch in drawn(trials, portfolio):
-        customers = np.array([customer for customer, _ in batch], object)
-        days = np.array([to_day(on) for _, on in batch], np.int32)
+    for pairs in drawn(trials, portfolio):
+        customers = np.array([customer for customer, _ in pairs], object)
+        days = np.array([to_day(on) for _, on in pairs], np.int32)
         offline = scorer.score(tables, customers, days).default_probability
-        content = json.dumps([asked(rows, *one, product) for one in batch], default=_plain)
-        answer = running.score.post("/v1/decide/batch", content=content, headers={"content-type": "application/json"})
-        assert answer.status_code == 200, answer.text[:500]
-        told = answer.json()
-        assert {one["status"] for one in told} == {200}, [one for one in told if one["status"] != 200][:1]
-        online = np.array([one["answer"]["default_probability"] for one in told])
-        widest = max(widest, float(np.abs(online - offline).max()))
-        assert (online == offline).all(), [one for one, same in zip(batch, online == offline, strict=True) if not same]
-        trials.done(len(batch))
+        for low in range(0, len(pairs), BATCH):
+            batch = slice(low, low + BATCH)
+            online = np.array(default_probabilities(running, [asked(rows, *one, product) for one in pairs[batch]]))
+            same = online == offline[batch]
+            assert same.all(), [one for one, equal in zip(pairs[batch], same, strict=True) if not equal]
+            widest = max(widest, float(np.abs(online - offline[batch]).max()))
+            trials.done(len(same))
     trials.found(largest_difference=widest)
+
+
+def default_probabilities(running: Any, questions: list[dict[str, Any]]) -> list[float]:
+    """What the service answers to questions that it gets together."""
+    content = json.dumps(questions, default=_plain)
+    answer = running.score.post("/v1/decide/batch", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == 200, answer.text[:500]
+    told = answer.json()
+    assert {one["status"] for one in told} == {200}, [one for one in told if one["status"] != 200][:1]
+    return [one["answer"]["default_probability"] for one in told]
 
 
 def _plain(value: Any) -> Any:
