@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from configs.errors import Refusal
+from configs.errors import CreditloopError
 from configs.settings import Product, Settings
 from features.contracts import Columns
 from monitoring import watch
@@ -111,29 +111,34 @@ def go(
 def follow(
     ledger: Ledger, product: Product, settings: Settings, view: EarlyView | None, at: str
 ) -> tuple[Standing | None, Watched | None, tuple[tuple[str, str], ...]]:
-    """The shadow's turn, then the watch over a new champion: what stands, and what happened, by kind and sentence."""
+    """The watch over a new champion, then the shadow's turn: what stands, and what happened, by kind and sentence.
+
+    A version that cannot decide in the shadow, its files gone or of another masterscale, is told; the round goes on.
+    """
     happened: list[tuple[str, str]] = []
     together = None if view is None else view.together
     watched = aftercare.watch_champion(ledger, product, settings, together, at)
+    if watched is not None and watched.blind is not None:
+        happened.append(("failed", f"nothing is held against {watched.promotion.previous}: {watched.blind}"))
     if watched is not None and watched.breaches:
         aftercare.record_breach(ledger, product.name, watched, at)
         try:
             back = aftercare.roll_back(ledger, product, watched, settings, at)
-        except Refusal as why:
+        except CreditloopError as why:
             happened.append(("failed", str(why)))
         else:
-            mirror_champion(product.name, back.version, settings.stores.tracking)
             happened.append(("rolled_back", f"{back.version} is champion again: {'; '.join(watched.breaches)}"))
+            mirror_champion(product.name, back.version, settings.stores.tracking)
         return None, watched, tuple(happened)
-    standing = aftercare.follow_challenger(ledger, product, settings, at)
-    if standing is not None and standing.ready:
-        try:
+    standing = None
+    try:
+        standing = aftercare.follow_challenger(ledger, product, settings, at)
+        if standing is not None and standing.ready:
             made = aftercare.promote_within_limits(ledger, product, standing, settings, at)
-        except Refusal as why:
-            happened.append(("failed", str(why)))
-        else:
-            mirror_champion(product.name, made.version, settings.stores.tracking)
             happened.append(("promoted", f"{made.version} is champion, {made.by}"))
+            mirror_champion(product.name, made.version, settings.stores.tracking)
+    except CreditloopError as why:
+        happened.append(("failed", str(why)))
     return standing, watched, tuple(happened)
 
 

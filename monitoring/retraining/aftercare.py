@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.errors import Refusal
+from configs.errors import BundleError, ConfigError, Refusal
 from configs.settings import Product, Settings
 from monitoring.outcomes.early import Estimate
 from monitoring.retraining import limits, shadow
@@ -36,11 +36,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A new champion beside the former one, and what it shows that it may not."""
+    """A new champion beside the former one, and what it shows that it may not.
+
+    `blind` says why the former one could not decide beside it, None where it could.
+    """
 
     promotion: Promotion
     compared: Compared | None
     breaches: tuple[str, ...]
+    blind: str | None = None
 
 
 def follow_challenger(ledger: Ledger, product: Product, settings: Settings, at: str) -> Standing | None:
@@ -87,11 +91,16 @@ def watch_champion(
         return None
     record = ledger.by_id(promotion.record_id)
     assert record is not None  # the pointer is a record of this ledger
-    former = make_scorer(_load(settings.home, product.name, promotion.previous), product)
-    shadow.follow(ledger, promotion.version, former, record.seq, at)
-    compared = shadow.compare(ledger, product.name, promotion.version, promotion.previous, record.seq)
+    compared, blind = None, None
+    try:
+        former = make_scorer(_load(settings.home, product.name, promotion.previous), product)
+    except (BundleError, ConfigError) as why:
+        blind = str(why)
+    else:
+        shadow.follow(ledger, promotion.version, former, record.seq, at)
+        compared = shadow.compare(ledger, product.name, promotion.version, promotion.previous, record.seq)
     found = limits.breaches(promotion, compared, outcomes, settings.retraining.breach, today)
-    return Watched(promotion, compared, found)
+    return Watched(promotion, compared, found, blind)
 
 
 def roll_back(ledger: Ledger, product: Product, watched: Watched, settings: Settings, at: str) -> Promotion:

@@ -363,6 +363,48 @@ def test_few_decisions_breach_nothing(house) -> None:
     assert limits.breaches(promoted, None, came, house.settings.retraining.breach, TODAY) == ()
 
 
+@pytest.fixture
+def settings_without(house, tmp_path: Path) -> Callable[[Bundle], Settings]:
+    """The settings of a copy of the house in which the files of a version are gone."""
+
+    def gone(version: Bundle) -> Settings:
+        home = Path(shutil.copytree(house.settings.home, tmp_path / "home"))
+        shutil.rmtree(champion.bundle_folder(home, NAME, version.version))
+        watched = {"retraining": {"breach": {"minimum_decisions": 20}, "automatic": APPROVED}}
+        return load_settings(home, watched)
+
+    return gone
+
+
+def test_where_the_former_champion_is_gone_outcomes_still_watch_the_new_one_and_the_round_tells_it(
+    world, ledger, house, answer, settings_without, monkeypatch
+) -> None:
+    _promoted(ledger, house)
+    answer(house.other)
+    settings = settings_without(house.champion)
+    _, watched, happened = rounds.follow(ledger, world.product, settings, None, AT)
+    assert watched is not None
+    assert (watched.compared, watched.breaches) == (None, ())
+    assert [kind for kind, _ in happened] == ["failed"]
+    assert happened[0][1].startswith(f"nothing is held against {house.champion.version}: ")
+    monkeypatch.setattr(limits, "breaches", lambda *_: ("defaults are 3.00 times what it foretells",))
+    _, watched, happened = rounds.follow(ledger, world.product, settings, None, AT)
+    assert [kind for kind, _ in happened] == ["failed", "failed"]  # nor is there anything to go back to
+    assert champion.current(ledger, NAME).version == house.other.version
+    assert ledger.latest("breach", NAME) is not None
+
+
+def test_where_the_challenger_is_gone_the_round_tells_it(
+    world, ledger, house, retrained, answer, settings_without
+) -> None:
+    retrained()
+    answer(house.champion)
+    standing, _, happened = rounds.follow(ledger, world.product, settings_without(house.other), None, AT)
+    assert standing is None
+    assert [kind for kind, _ in happened] == ["failed"]
+    assert house.other.version in happened[0][1]
+
+
 def test_nobody_approved_means_not_in_force() -> None:
     shipped = Automatic(
         approved_by=(),
