@@ -26,6 +26,20 @@ def only_one(path: Path, told: str) -> Iterator[None]:
 
 
 @contextmanager
+def making(url: str) -> Iterator[Path | None]:
+    """The file of a SQLite database while nobody else makes it, None for a database of another kind.
+
+    Of processes that are the first at once each would find a half of what the other makes.
+    """
+    if not url.startswith("sqlite:///"):
+        yield None
+        return
+    path = Path(url.removeprefix("sqlite:///"))
+    with in_turn(path.with_name(f".{path.name}.lock")):
+        yield path
+
+
+@contextmanager
 def in_turn(path: Path) -> Iterator[None]:
     """Hold the lock file `path`, once whoever holds it has let go of it."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.synchronize import Lock
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,9 +85,8 @@ def _side_by_side(settings: Settings, products: Sequence[str], customers: int, s
     key = access.create_key(settings.home, "demo", "score")
     with ExitStack() as stack:
         stack.callback(screen.close)
-        turn = multiprocessing.get_context("spawn").Lock()
         parts = [
-            stack.enter_context(_part(name, (settings, name, customers, seed + place), turn))
+            stack.enter_context(_part(name, (settings, name, customers, seed + place)))
             for place, name in enumerate(products)
         ]
         _follow(parts, screen, Trained)
@@ -99,11 +97,11 @@ def _side_by_side(settings: Settings, products: Sequence[str], customers: int, s
 
 
 @contextmanager
-def _part(name: str, told: tuple[Settings, str, int, int], turn: Lock) -> Iterator[_Part]:
+def _part(name: str, told: tuple[Settings, str, int, int]) -> Iterator[_Part]:
     """Spawned: a process forked after LightGBM ran hangs. Whatever happens here, it does not outlive the block."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_tell, args=(*told, theirs, turn), name=name)
+    process = spawn.Process(target=_tell, args=(*told, theirs), name=name)
     process.start()
     theirs.close()  # so that its end is heard
     try:
@@ -115,11 +113,11 @@ def _part(name: str, told: tuple[Settings, str, int, int], turn: Lock) -> Iterat
         process.join()
 
 
-def _tell(settings: Settings, name: str, customers: int, seed: int, line: Connection, turn: Lock) -> None:
+def _tell(settings: Settings, name: str, customers: int, seed: int, line: Connection) -> None:
     """The product's process. What it needs takes seconds to import, and only it does."""
     from demo import story
 
-    story.tell(settings, name, customers, seed, line, turn)
+    story.tell(settings, name, customers, seed, line)
 
 
 def _follow(parts: Sequence[_Part], screen: Screen, last: type[_Last]) -> list[_Last]:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Lock
 
 import httpx
 import msgspec
@@ -36,7 +35,7 @@ from serving import batch, champion, replay
 from serving.ledger import Ledger, open_ledger
 from serving.live import utc_now
 from serving.score import make_scorer
-from training import pipeline, registry, study
+from training import pipeline, registry
 from training.bundle import Bundle
 
 CHANGE, TRAINED, SERVED, FAULTY, JUDGED = 18, 20, (21, 22, 23), 24, 35
@@ -60,15 +59,12 @@ class Story:
     served_seconds: float = 0.0
 
 
-def tell(settings: Settings, name: str, customers: int, seed: int, line: Connection, turn: Lock) -> None:
-    """What the process of one product does. It says everything over `line`; `turn` is shared with the others."""
+def tell(settings: Settings, name: str, customers: int, seed: int, line: Connection) -> None:
+    """What the process of one product does. It says everything over `line`."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         with closing(open_ledger(settings)) as ledger:
             story = _begin(settings, ledger, name, customers, seed, Teller(line))
-            with turn:  # databases that two processes make at once are made by neither
-                registry.prepare(settings.stores.tracking)
-                study.prepare(settings.stores.studies)
             _train(story)
             asked = _questions(story)
             say(line, Trained())

@@ -29,6 +29,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from configs.errors import ConfigError
+from configs.lock import making
 from configs.settings import Settings
 from training.bundle import Bundle
 
@@ -45,11 +46,20 @@ class Run:
     gate: Mapping[str, Any]
 
 
-def prepare(tracking: str) -> None:
-    """Make the store where there is none. Processes that are the first at once would each find a half of it."""
+def _at(tracking: str) -> None:
+    """Turn to a store; a SQLite file is made where there is none, whole or not at all.
+
+    MLflow makes it by some fifty migrations, each on its own: what a kill leaves of them no later run opens.
+    """
     _quiet()
+    with making(tracking) as path:
+        if path is not None and not path.exists():
+            half = path.with_name(f".{path.name}.half")
+            for left in path.parent.glob(f"{half.name}*"):
+                left.unlink()
+            MlflowClient(tracking_uri=f"sqlite:///{half}").search_experiments(max_results=1)
+            half.replace(path)
     mlflow.set_tracking_uri(tracking)
-    MlflowClient().search_experiments(max_results=1)
 
 
 def require_client(artifacts: str) -> None:
@@ -64,8 +74,7 @@ def register(bundle: Bundle, run: Run, settings: Settings) -> str:
     The Booster goes in its native text form: nothing pickled is written. MLflow mirrors what the bundle says;
     serving never asks it.
     """
-    _quiet()
-    mlflow.set_tracking_uri(settings.stores.tracking)
+    _at(settings.stores.tracking)
     experiment = _experiment(bundle.product, settings.stores.artifacts)
     with mlflow.start_run(experiment_id=experiment, run_name=bundle.version) as active:
         mlflow.log_params({key: str(value)[:500] for key, value in run.params.items()})
@@ -148,8 +157,7 @@ def _register_version(bundle: Bundle, model_uri: str, run_id: str) -> None:
 
 def mirror_champion(product: str, version: str, tracking: str) -> bool:
     """Set the alias `champion` to the bundle `version`; False where MLflow does not know it. The ledger decides."""
-    _quiet()
-    mlflow.set_tracking_uri(tracking)
+    _at(tracking)
     client = MlflowClient()
     for found in client.search_model_versions(f"name = '{product}'"):
         if found.tags.get("bundle") == version:

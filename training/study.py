@@ -13,6 +13,7 @@ from optuna import Study as Study
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
+from configs.lock import making
 from configs.settings import Training
 from training.folds import QUICK, Folds, Judged, Rows
 
@@ -46,12 +47,6 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def prepare(storage: str) -> None:
-    """Make the store where there is none. Processes that are the first at once would each find a half of it."""
-    with quiet():
-        _let_go(RDBStorage(storage))
-
-
 def open_study(storage: str, name: str, survivors: float, shared: bool, made: bool = False) -> Study:
     """The study; made if it is not there, unless it must have been `made` already: then KeyError.
 
@@ -78,7 +73,8 @@ def _store(storage: str, shared: bool) -> RDBStorage:
         "grace_period": _DEAD_AFTER_SECONDS,
         "heartbeat_stale_trial_callback": optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2),
     }
-    return RDBStorage(storage, engine_kwargs=patient, **(alive if shared else {}))
+    with making(storage):
+        return RDBStorage(storage, engine_kwargs=patient, **(alive if shared else {}))
 
 
 def _study(store: RDBStorage, name: str, survivors: float, made: bool) -> Study:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +254,20 @@ def test_artefacts_lie_in_a_store_of_objects(
     version = client.get_model_version_by_alias("in_a_store", "challenger").version
     read = mlflow.lightgbm.load_model(f"models:/in_a_store/{version}")
     assert read.model_to_string() == bundle.booster.model_to_string()
+
+
+def test_a_store_whose_making_was_killed_is_made_anew_by_one_of_those_that_come_at_once(
+    tmp_path: Path, race: Callable[[list[Callable[[], object]]], list[Any]]
+) -> None:
+    left = tmp_path / ".mlflow.db.half"
+    with closing(sqlite3.connect(left)) as half:
+        half.execute("CREATE TABLE _alembic_tmp_experiments (experiment_id INTEGER)")
+    url, before = f"sqlite:///{tmp_path / 'mlflow.db'}", mlflow.get_tracking_uri()
+    try:
+        assert race([lambda: registry.mirror_champion("nobody", "v", url)] * 3) == [False] * 3
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "mlflow.db"]
 
 
 def test_a_store_whose_client_is_not_installed_is_told_before_anything_is_trained(
