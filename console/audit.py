@@ -10,11 +10,11 @@ import msgspec
 from configs.errors import InputError
 from console import verifying
 from console.visit import Document, Elsewhere, Page, Visit
-from serving import champion, reads
+from serving import champion, key_record, reads
 from serving.live import utc_now
 from serving.verify_ledger import SUFFIX
 
-_READS = 30
+_READS = _KEYS = 30
 
 
 def page(visit: Visit) -> Page:
@@ -31,6 +31,8 @@ def page(visit: Visit) -> Page:
             "anchors": len(list(Path(anchor).glob(f"[!.]*{SUFFIX}"))) if anchor else 0,
             "verification": verifying.progress(state.settings),
             "history": list(reversed(champion.history(state.ledger, product))),
+            "keys": list(key_record.changes(state.ledger))[: -_KEYS - 1 : -1],
+            "unrecorded": key_record.unrecorded(state.ledger, state.settings.home),
             "reads": [
                 (one, {} if one.erased else one.body()) for one in state.ledger.recent(reads.KIND, "", limit=_READS)
             ],

@@ -109,13 +109,16 @@ SENTENCES = {
     "Grade": "等级",
     "Head of the chain": "链头",
     "High": "高",
+    "Holder": "持有人",
     "How the limit came about": "额度如何得出",
+    "Id of the key": "密钥编号",
     "In place of": "替代",
     "In the ledger, the newest first": "账本记录，最新在前",
     "It begins with cl_; an administrator makes one:": "以 cl_ 开头；由管理员生成：",
     "It decides within seconds, in place of {version}.": "数秒内开始决策，替代 {version}。",
     "It does not hold": "不成立",
     "Key": "键",
+    "Keys": "密钥",
     "Last steps": "最近步骤",
     "Last verdict of the monitor": "监控最近结论",
     "Left alone": "暂不联系",
@@ -156,6 +159,7 @@ SENTENCES = {
     "Not done:": "未执行：",
     "Not equal": "不相同",
     "Not found": "未找到",
+    "Not on record": "无记录",
     "Nothing that can be read is on record about this customer by that day.": "截至该日没有可读取的该客户记录。",
     "Nothing was decided yet.": "尚无决策。",
     "Nothing was done. An administrator gives roles by keys.": "未执行任何操作。角色由管理员通过密钥授予。",
@@ -241,6 +245,7 @@ SENTENCES = {
     "The gate": "准入门槛",
     "The last {count} decisions": "最近 {count} 条决策",
     "The last {count}, here and over HTTP; times are UTC": "最近 {count} 次（控制台与 HTTP）；时间为 UTC",
+    "The last {count}; times are UTC": "最近 {count} 次；时间为 UTC",
     "The ledger does not hold the policy of that day.": "账本中没有当日的政策。",
     "The ledger has no decision of this id.": "账本中没有该编号的决策。",
     "The monitor has not judged this product yet: creditloop monitor run": (
@@ -350,6 +355,7 @@ SENTENCES = {
     "in force": "现行",
     "justified": "属实",
     "late": "已过期",
+    "made": "创建",
     "made on {day}": "生成于 {day}",
     "need": "需求",
     "no": "否",
@@ -372,6 +378,7 @@ SENTENCES = {
     "promotion": "上线",
     "rate {rate} a year": "年利率 {rate}",
     "recorded {at} UTC": "记录于 {at} UTC",
+    "revoked": "撤销",
     "rollback": "回退",
     "signed up to {seq}": "已签名至 {seq}",
     "since {at} UTC, by {name}: {reason}": "自 {at} UTC 起，由 {name}：{reason}",
@@ -521,5 +528,8 @@ SENTENCES = {
     "Overdue amount over what is owed": "逾期金额占应收的比例",
     "Days sales outstanding: open invoices over what was invoiced in 90 days, times 90": (
         "应收账款周转天数：未结发票 ÷ 近 90 天开票金额 × 90"
+    ),
+    "{name} holds a key ({role}) that no record made: keys.json was written to, or it is of an earlier release": (
+        "{name} 持有的密钥（{role}）没有创建记录：keys.json 被直接写入，或密钥由早期版本创建"
     ),
 }

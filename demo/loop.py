@@ -21,8 +21,9 @@ from configs.errors import CreditloopError, InputError
 from configs.settings import Settings, load_product, load_settings
 from demo.said import Ended, Failed, Go, Said, Screen, Trained, hear, say
 from features.commands import require_simulated
-from serving import access
+from serving import key_record
 from serving.ledger import open_ledger
+from serving.live import utc_now
 from training.signature import signing_key
 
 _Last = TypeVar("_Last", Trained, Ended)
@@ -82,7 +83,8 @@ class _Part:
 def _side_by_side(settings: Settings, products: Sequence[str], customers: int, seed: int) -> list[Ended]:
     """Every product's story at once; in the order of `products`, how each ended."""
     screen = Screen(products)
-    key = access.create_key(settings.home, "demo", "score")
+    with closing(open_ledger(settings)) as ledger:
+        key = key_record.make(ledger, settings.home, "demo", "score", None, utc_now())
     with ExitStack() as stack:
         stack.callback(screen.close)
         parts = [

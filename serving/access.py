@@ -95,7 +95,8 @@ def _path(home: Path) -> Path:
     return home / "keys.json"
 
 
-def _digest(key: str) -> str:
+def digest_of(key: str) -> str:
+    """The hash by which a key is kept."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -136,13 +137,13 @@ def create_key(home: Path, name: str, role: str) -> str:
     key = "cl_" + secrets.token_urlsafe(32)
     with _changing(home):
         kept = {digest: who for digest, who in _read(home).items() if known_as(who.name) != known_as(name)}
-        kept[_digest(key)] = Caller(name, role)
+        kept[digest_of(key)] = Caller(name, role)
         _write(home, kept)
     return key
 
 
-def revoke_key(home: Path, which: str) -> Caller:
-    """Forget the key of a name, or of an id (the first digits of its hash, eight at least); whose it was.
+def revoke_key(home: Path, which: str) -> tuple[str, Caller]:
+    """Forget the key of a name, or of an id (the first digits of its hash, eight at least); its hash, whose it was.
 
     A running service refuses it within seconds. Raises InputError unless exactly one key is meant.
     """
@@ -155,7 +156,7 @@ def revoke_key(home: Path, which: str) -> Caller:
             raise InputError(f"{which!r} is {'no' if not found else 'more than one'} key's name or id{hint}")
         gone = kept.pop(found[0])
         _write(home, kept)
-    return gone
+    return found[0], gone
 
 
 def key_id(digest: str) -> str:
@@ -171,10 +172,10 @@ def load_keys(home: Path) -> dict[str, Caller]:
 def caller(keys: dict[str, Caller], authorization: str) -> Caller | None:
     """Who an `Authorization: Bearer KEY` header belongs to. Keys are 256 random bits looked up by hash."""
     scheme, _, key = authorization.partition(" ")
-    return keys.get(_digest(key.strip())) if scheme.lower() == "bearer" else None
+    return keys.get(digest_of(key.strip())) if scheme.lower() == "bearer" else None
 
 
 def person(keys: dict[str, Caller], key: str) -> Caller | None:
     """The person a key belongs to; None where it is nobody's, or a machine's."""
-    found = keys.get(_digest(key.strip()))
+    found = keys.get(digest_of(key.strip()))
     return found if found is not None and found.is_person else None

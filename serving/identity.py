@@ -76,13 +76,13 @@ def holder(settings: Settings) -> Caller | None:
 
 
 def keeper_of_keys(arguments: Arguments, settings: Settings) -> str | None:
-    """Who makes or revokes a key: an administrator, from the first one on; None while there is none yet.
+    """Who makes or revokes a key: an administrator, from the first one on; who is named, or None, while there is none.
 
     Raises as `acting` does.
     """
     keys = access.load_keys(settings.home)
     if settings.governance.identity == NAMED or not any(who.role == "admin" for who in keys.values()):
-        return None
+        return (arguments.by or "").strip() or None
     return acting(arguments, settings, "keys").name
 
 

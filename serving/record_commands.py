@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.console import Arguments, add_command, add_group, day, read_settings, show
-from configs.errors import InputError, Refusal
+from configs.errors import CreditloopError, InputError, Refusal
 from serving import keeping_commands
 from serving.access import ROLES
 from serving.identity import acting, add_by, keeper_of_keys
@@ -142,11 +142,14 @@ def _erase(arguments: Arguments) -> int:
 
 
 def _keys_create(arguments: Arguments) -> int:
-    from serving import access
+    from serving import key_record
+    from serving.command_ledger import command_ledger
+    from serving.live import utc_now
 
     settings = read_settings(arguments)
-    keeper_of_keys(arguments, settings)
-    key = access.create_key(settings.home, arguments.name, arguments.role)
+    by = keeper_of_keys(arguments, settings)
+    ledger = command_ledger(arguments, settings)
+    key = key_record.make(ledger, settings.home, arguments.name, arguments.role, by, utc_now())
     print(
         f"key of {arguments.name} ({arguments.role}); it is shown this once, only its hash is kept:",
         file=sys.stderr,
@@ -166,11 +169,17 @@ def _keys_list(arguments: Arguments) -> int:
 
 
 def _keys_revoke(arguments: Arguments) -> int:
-    from serving import access
+    from serving import access, key_record
+    from serving.command_ledger import command_ledger
+    from serving.live import utc_now
 
     settings = read_settings(arguments)
-    keeper_of_keys(arguments, settings)
-    gone = access.revoke_key(settings.home, arguments.key)
+    by = keeper_of_keys(arguments, settings)
+    digest, gone = access.revoke_key(settings.home, arguments.key)  # a key that leaked does not wait for the ledger
+    try:
+        key_record.ended(command_ledger(arguments, settings), digest, gone, by, utc_now())
+    except CreditloopError as why:
+        raise InputError(f"the key of {gone.name} is revoked, but that is not on record: {why}") from None
     show(arguments, {"name": gone.name, "role": gone.role}, f"the key of {gone.name} ({gone.role}) is revoked")
     return 0
 

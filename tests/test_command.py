@@ -25,7 +25,7 @@ import creditloop
 from configs.governance import SUPPLIED_BY
 from configs.settings import load_product, load_settings, product_toml
 from features import faults
-from serving import access
+from serving import access, key_record
 from serving.ledger import Entry, Ledger, open_ledger
 from training.signature import sign, signing_key
 
@@ -350,6 +350,21 @@ def test_a_key_is_listed_and_revoked(tmp_path: Path) -> None:
     (row,) = run(tmp_path, "keys", "list", "--json").json["keys"]
     assert run(tmp_path, "keys", "revoke", row["id"]).code == 0
     assert run(tmp_path, "keys", "list", "--json").json["keys"] == []
+    with contextlib.closing(open_ledger(load_settings(tmp_path))) as ledger:
+        assert [(one.act, one.name, one.role) for one in key_record.changes(ledger)] == [
+            ("made", "shop", "score"),
+            ("revoked", "shop", "score"),
+        ]
+
+
+def test_a_key_is_revoked_though_the_ledger_cannot_be_opened_and_that_is_told(tmp_path: Path) -> None:
+    run(tmp_path, "keys", "create", "shop", "--role", "score")
+    (tmp_path / "creditloop.toml").write_text('[stores]\nledger = "postgresql+pg8000://nobody@127.0.0.1:1/none"\n')
+    ran = run(tmp_path, "keys", "revoke", "shop")
+    assert (ran.code, "the key of shop is revoked, but that is not on record" in ran.err) == (2, True)
+    assert access.load_keys(tmp_path) == {}
+    assert run(tmp_path, "keys", "create", "other", "--role", "score").code == 2
+    assert access.load_keys(tmp_path) == {}
 
 
 def test_what_is_on_record_about_a_customer_is_exported_and_erased(tmp_path: Path) -> None:

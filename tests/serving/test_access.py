@@ -108,7 +108,7 @@ def test_no_key_file_means_no_callers(tmp_path: Path) -> None:
 
 def test_a_revoked_key_is_nobodys_and_others_stay(tmp_path: Path) -> None:
     gone, stays = create_key(tmp_path, "shop", "score"), create_key(tmp_path, "auditor", "read")
-    assert revoke_key(tmp_path, "shop").name == "shop"
+    assert revoke_key(tmp_path, "shop")[1].name == "shop"
     keys = load_keys(tmp_path)
     assert (caller(keys, f"Bearer {gone}"), caller(keys, f"Bearer {stays}") is not None) == (None, True)
 

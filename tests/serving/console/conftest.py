@@ -21,7 +21,7 @@ from configs.settings import Product, Settings, load_settings
 from features.contracts import Columns, to_day
 from features.simulate import Portfolio
 from monitoring.customers import kpi, overdue, pages, watchlist
-from serving import access, authorship
+from serving import access, authorship, key_record
 from serving.ledger import Entry, canonical, open_ledger
 from serving.live import utc_now
 from training.bundle import Bundle, file_digest
@@ -78,9 +78,9 @@ def site(
         table[table["customer_id"].isin(asked)].to_parquet(folder / f"{name}.parquet", index=False)
     (home / "creditloop.toml").write_text(SETTINGS.format(folder=folder), encoding="utf-8")
     settings = load_settings(home, {"serving": {"port": settings.serving.port}})
-    keys = {name: access.create_key(home, name, role) for name, role in PERSONS.items()}
-    keys["machine"] = access.create_key(home, "machine", "read")
     ledger = open_ledger(settings)
+    keys = {name: key_record.make(ledger, home, name, role, "root", utc_now()) for name, role in PERSONS.items()}
+    keys["machine"] = access.create_key(home, "machine", "read")
     authorship.record(ledger, successor, "dora", utc_now())
     hits = [(body["customer_id"], SIGN, 2.0) for body in bodies[:3]]
     ledger.append(watchlist.raise_for([], NAME, hits, as_of, utc_now()))

@@ -192,6 +192,17 @@ def test_a_look_at_a_customer_is_on_the_page_of_audit(site: Any, as_person: Pers
     assert page.locator("tr", has_text=customer).first.inner_text().split("\t")[1:3] == ["anna", customer]
 
 
+def test_keys_are_on_the_page_of_audit_and_one_that_no_record_made_is_pointed_at(site: Any, as_person: Person) -> None:
+    page = as_person("anna")
+    page.goto(f"{site.root}/audit")
+    assert page.locator("tr", has=page.locator("th", has_text="paul")).first.inner_text().split("\t")[1:5] == [
+        "made", "paul", "approver", "root"
+    ]  # fmt: skip
+    told = page.locator("p[role=alert]").all_inner_texts()
+    assert any("machine holds a key (read) that no record made" in one for one in told)
+    assert not any("paul" in one for one in told)
+
+
 def test_who_signs_out_is_out(site: Any, as_person: Person, chromium: Any) -> None:
     """The cookie too, were it kept."""
     page = as_person("vera")
