@@ -45,13 +45,18 @@ class Case:
 
 
 def cases(records: Iterable[Record], as_of: int) -> list[Case]:
-    """The decisions asked by `as_of` among `records` in order, with overrides and the last outcome known by then."""
+    """The decisions asked by `as_of` among `records` in order, with the overrides and the last outcome known by then.
+
+    What persons said is known from the day it was recorded, a decision counts by the day it was asked about.
+    """
     day = iso(as_of)
     found: dict[str, Case] = {}
     for record in records:
         body, entry = record.body(), record.entry
         if entry.kind == "decision" and body["answer"]["as_of"] <= day:
             found[entry.id] = _case(body, dt.datetime.fromisoformat(entry.at))
+        elif entry.at[:10] > day:
+            continue
         elif entry.kind == "override" and body["decision_id"] in found:
             found[body["decision_id"]].overrides.append(body)
             found[body["decision_id"]].overridden_at.append(dt.datetime.fromisoformat(entry.at))

@@ -98,6 +98,30 @@ def test_an_outcome_known_later_is_not_in_the_pack(ledger: Ledger, shipped) -> N
     assert earlier["vintages"] == []
 
 
+@pytest.fixture
+def late(tmp_path: Path) -> Ledger:
+    """A referral of 1 February that a person first answered on the 2nd, then on the 5th; its outcome came in March."""
+    found = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    (referred,) = found.append([decision("d1", "2024-02-01", "C", "refer", 0.1, 500.0, [1.0])])
+    for limit, day in ((400.0, "2024-02-02"), (100.0, "2024-02-05")):
+        word = Override("d1", "approve", limit, "credit_controller", "ann", "knows them")
+        found.append([entry_of(referred, word, at(f"{day}T23:59"))])
+    record_outcome(found, "d1", True, dt.date(2024, 2, 20), at("2024-03-10T00:00"))
+    return found
+
+
+@pytest.mark.parametrize(("day", "granted"), [("2024-02-01", [0.0]), ("2024-02-02", [400.0]), ("2024-02-05", [100.0])])
+def test_an_override_recorded_after_the_day_is_not_known_on_it(late: Ledger, day: str, granted: list[float]) -> None:
+    known = kpi.cases(late.records(product="trade_credit"), to_day(dt.date.fromisoformat(day)))
+    assert [case.granted for case in known] == granted
+
+
+@pytest.mark.parametrize(("day", "defaulted"), [("2024-03-09", [None]), ("2024-03-10", [True])])
+def test_an_outcome_is_known_from_the_day_it_was_recorded(late: Ledger, day: str, defaulted: list[bool | None]) -> None:
+    known = kpi.cases(late.records(product="trade_credit"), to_day(dt.date.fromisoformat(day)))
+    assert [case.defaulted for case in known] == defaulted
+
+
 def test_dso_and_overdue_ratio_by_hand(shipped, ledger: Ledger) -> None:
     frame = pd.DataFrame(
         {
