@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from configs.frozen import Band, Count, Frozen, NotNegative, Positive, Share
+from configs.persons import different
 
-Named = Annotated[str, Field(min_length=1)]
+Named = Annotated[str, Field(pattern=r"\S")]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -97,8 +98,7 @@ class Automatic(Frozen):
 
     @model_validator(mode="after")
     def _takes_two(self) -> Automatic:
-        names = {name.strip().casefold() for name in self.approved_by}
-        if len(names) == 1:
+        if different(self.approved_by) == 1:
             raise ValueError("approved_by: at least two different persons approve limits; empty: nothing is automatic")
         return self
 

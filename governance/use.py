@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib.metadata import distribution
 
+from configs.persons import known_as
 from governance.artefact import Artefact, interval, listed, recorded, stated, table
 from governance.facts import Facts
 from governance.software import licence_of
-from serving.access import known_as
 
 _VENDORS = ("lightgbm", "optuna", "mlflow", "bentoml", "evidently", "numba", "scikit-learn", "scipy", "pandas", "numpy")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import unicodedata
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 
 from configs.errors import ConfigError, InputError, nearest
 from configs.lock import in_turn
+from configs.persons import known_as
 
 Machine = Literal["score", "read", "outcome", "override", "admin"]
 PersonRole = Literal["developer", "validator", "approver", "risk", "auditor"]
@@ -84,11 +84,6 @@ class Caller:
     def is_person(self) -> bool:
         """Whether the key is a person's, who answers for what they do; else a machine's."""
         return self.role in PERSONS
-
-
-def known_as(name: str) -> str:
-    """A name as it is compared: Ada, ADA and " ada" are one person."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _path(home: Path) -> Path:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from configs.errors import InputError, Refusal
+from configs.persons import known_as
 from serving import authorship
-from serving.access import known_as
 from serving.ledger import Entry, Ledger, Record, canonical
 from training.bundle import Bundle
 

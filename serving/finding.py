@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 from configs.errors import InputError, Refusal, nearest
 from configs.governance import Severity
+from configs.persons import known_as
 from serving import authorship
-from serving.access import known_as
 from serving.ledger import Entry, Ledger, Record, canonical
 from training.bundle import Bundle
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from configs.console import Arguments
 from configs.errors import InputError, Refusal
+from configs.persons import known_as
 from configs.settings import Settings
 from serving import access
-from serving.access import ACTIONS, PERSONS, Action, Caller, known_as
+from serving.access import ACTIONS, PERSONS, Action, Caller
 
 KEY, KEY_FILE = "CREDITLOOP_KEY", "CREDITLOOP_KEY_FILE"
 NAMED = "named"

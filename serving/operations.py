@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from configs.errors import InputError
+from configs.persons import known_as
 from serving import champion, outcomes, problems, reads
-from serving.access import Caller, known_as
+from serving.access import Caller
 from serving.api import (
     CanaryLine,
     GradeLine,

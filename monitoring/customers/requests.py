@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from configs.errors import InputError, Refusal
+from configs.persons import known_as
 from configs.settings import Product
 from monitoring.customers import review_report
-from serving.access import known_as
 from serving.ledger import Entry, Ledger, Record, canonical
 from serving.override import Override, authorise
 

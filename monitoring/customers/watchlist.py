@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 
 from configs.customers import LEVELS, Indicator, Level
 from configs.errors import InputError, Refusal
+from configs.persons import known_as
 from configs.settings import Product
-from serving.access import known_as
 from serving.ledger import Entry, Ledger, Record, canonical
 
 KIND, STEP = "warning", "warning_step"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.errors import Refusal
+from configs.persons import different
 from configs.watching import Automatic, Breach, Retraining
 from monitoring.outcomes.early import Estimate
 from monitoring.retraining.shadow import Compared
@@ -20,7 +21,7 @@ PREFIX = "limits approved by"
 
 def in_force(limits: Automatic, today: dt.date) -> bool:
     """Whether at least two persons approved these limits and their approval has not run out."""
-    return len({name.strip().casefold() for name in limits.approved_by}) >= 2 and today <= limits.approved_until
+    return different(limits.approved_by) >= 2 and today <= limits.approved_until
 
 
 def signed(limits: Automatic) -> str:

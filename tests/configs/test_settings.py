@@ -499,3 +499,13 @@ def test_a_monitor_that_runs_more_often_than_its_budget_counts_is_refused(tmp_pa
         load_settings(tmp_path)
     (tmp_path / "creditloop.toml").write_text("[schedule]\nevery_days = 1\n[monitoring]\nruns_a_year = 365\n")
     assert load_settings(tmp_path).monitoring.runs_a_year == 365
+
+
+@pytest.mark.parametrize("other", ["ADA LOVE", " ada  love", "Ａｄａ Love", "ada\u00a0love"])
+def test_one_person_written_in_two_ways_approves_no_limits(tmp_path: Path, other: str) -> None:
+    told = refused_home(tmp_path, f'[retraining.automatic]\napproved_by = ["Ada Love", "{other}"]\n')
+    assert "at least two different persons" in told
+
+
+def test_a_blank_is_nobody_who_could_approve_limits(tmp_path: Path) -> None:
+    assert "approved_by.1" in refused_home(tmp_path, '[retraining.automatic]\napproved_by = ["Ada Love", " "]\n')
