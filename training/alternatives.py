@@ -29,6 +29,7 @@ from training.validate import Interval, auc_difference, auc_interval
 Progress = Callable[[int, int], None]
 """Called after each refit with (candidates judged, candidates wanted)."""
 CHOSEN = "chosen"
+_UNKNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Alternative:
     """One model by one attribute, beside the chosen one.
 
     `impact_ratio` is of the group named by the attribute; `lowest_impact_ratio` the least of all its groups, either
-    way. `must_be_shown`: not inferior in AUC, and nearer to equal approval by an interval above 0.
+    way. `must_be_shown`: not inferior in AUC, and nearer to equal approval by an interval above 0, or nobody can say:
+    where a group is approved by nobody there is no ratio.
     """
 
     name: str
@@ -214,7 +216,9 @@ def _judged(
                 impact_difference=gains[place],
                 lowest_impact_ratio=min(map(nearness, others)),
                 on_front=front[place],
-                must_be_shown=difference.low > -bounds.maximum_auc_drop and gains[place].low > 0,
+                must_be_shown=place > 0
+                and difference.low > -bounds.maximum_auc_drop
+                and (gains[place].low > 0 or math.isnan(gains[place].low)),
             )
         )
     return tuple(found)
@@ -226,7 +230,8 @@ def _rate_ratio(rate: float, base: float) -> float:
 
 def _row(part: AttributeSearch, model: Alternative) -> dict[str, str]:
     def told(found: Interval) -> str:
-        return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+        between = _UNKNOWN if math.isnan(found.low) else f"{found.low:+.4f} to {found.high:+.4f}"
+        return _UNKNOWN if math.isnan(found.value) else f"{found.value:+.4f} ({between})"
 
     return {
         "attribute": f"{part.attribute}: {part.group} against {part.against}",
@@ -234,7 +239,7 @@ def _row(part: AttributeSearch, model: Alternative) -> dict[str, str]:
         "AUC": f"{model.auc.value:.4f}",
         "AUC minus chosen": told(model.auc_difference),
         "approved": f"{model.approve_rate:.1%}",
-        "impact ratio": f"{model.impact_ratio:.3f}",
+        "impact ratio": _UNKNOWN if math.isnan(model.impact_ratio) else f"{model.impact_ratio:.3f}",
         "nearer to 1 by": told(model.impact_difference),
         "on the front": "yes" if model.on_front else "",
         "must be shown": "yes" if model.must_be_shown else "",

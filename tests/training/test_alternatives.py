@@ -54,13 +54,18 @@ CANDIDATES = (
 )
 
 
-def searched(bounds: Bounds, clock: Callable[[], float] = lambda: 0.0, told: list[tuple[int, int]] | None = None):
+def searched(
+    bounds: Bounds,
+    clock: Callable[[], float] = lambda: 0.0,
+    told: list[tuple[int, int]] | None = None,
+    grades: tuple[Grade, ...] = GRADES,
+) -> Alternatives:
     train, _ = portfolio(4000, 1)
     held_back, labels = portfolio(4000, 2)
     chosen = Candidate(CHOSEN, PARAMS, 40)
     heard = (told if told is not None else []).append
     return search(
-        train, held_back, chosen, CANDIDATES, {"sex": labels}, GRADES, bounds, 1, 1, lambda *seen: heard(seen), clock
+        train, held_back, chosen, CANDIDATES, {"sex": labels}, grades, bounds, 1, 1, lambda *seen: heard(seen), clock
     )
 
 
@@ -93,6 +98,15 @@ def test_without_group_information_in_the_features_groups_are_approved_alike(fou
 def test_a_worse_alternative_is_not_forced_on_the_reviewer(bounds: Bounds) -> None:
     strict = bounds.model_copy(update={"maximum_auc_drop": 0.0})
     assert searched(strict).must_be_shown() == ()
+
+
+def test_an_alternative_of_which_nobody_can_say_whether_it_is_nearer_must_be_shown(bounds: Bounds) -> None:
+    nobody = (GRADES[0].model_copy(update={"pd_below": 1e-9}), GRADES[1])
+    found = searched(bounds, grades=nobody)
+    assert found.must_be_shown() == ("chosen without postcode", "trial 5")
+    assert [row["must be shown"] for row in found.table()] == ["", "yes", "", "yes"]
+    assert {row["nearer to 1 by"] for row in found.table()} == {"not known"}
+    assert {row["impact ratio"] for row in found.table()} == {"not known"}
 
 
 def test_the_search_is_told_on_the_way_and_the_same_twice(bounds: Bounds, found: Alternatives) -> None:
