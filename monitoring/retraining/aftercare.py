@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from configs.errors import BundleError, ConfigError, Refusal
 from configs.settings import Product, Settings
 from monitoring.outcomes.early import Estimate
 from monitoring.retraining import limits, shadow
+from monitoring.retraining.limits import Breached
 from monitoring.retraining.shadow import Compared
 from serving import approval, champion, chosen, finding
 from serving.champion import Promotion
@@ -36,15 +38,20 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A new champion beside the former one, and what it shows that it may not.
+    """A new champion beside the former one, and what it shows that it may not, each in a sentence.
 
     `blind` says why the former one could not decide beside it, None where it could.
     """
 
     promotion: Promotion
     compared: Compared | None
-    breaches: tuple[str, ...]
+    breached: Mapping[Breached, str]
     blind: str | None = None
+
+    @property
+    def breaches(self) -> tuple[str, ...]:
+        """The sentences."""
+        return tuple(self.breached.values())
 
 
 def follow_challenger(ledger: Ledger, product: Product, settings: Settings, at: str) -> Standing | None:
@@ -120,7 +127,7 @@ def roll_back(ledger: Ledger, product: Product, watched: Watched, settings: Sett
 def record_breach(ledger: Ledger, product: str, watched: Watched, at: str) -> None:
     """The breach goes into the ledger whether or not anything follows from it; the same one once."""
     body = {"model": watched.promotion.version, "breaches": list(watched.breaches)}
-    key = f"breach-{watched.promotion.record_id}-{len(watched.breaches)}"
+    key = f"breach-{watched.promotion.record_id}-{'-'.join(watched.breached)}"
     entry = Entry(key, "breach", product, watched.promotion.version, at, canonical(body), key)
     ledger.append([entry])
 

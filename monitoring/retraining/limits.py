@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from configs.errors import Refusal
 from configs.persons import different
@@ -17,6 +17,7 @@ from serving.ledger import canonical
 from training.gate import Check
 
 PREFIX = "limits approved by"
+Breached = Literal["swapped", "failed", "more_defaults", "fewer_defaults"]
 
 
 def in_force(limits: Automatic, today: dt.date) -> bool:
@@ -67,29 +68,29 @@ def require(checks: tuple[Check, ...], version: str) -> None:
 
 def breaches(
     promoted: Promotion, former: Compared | None, outcomes: Estimate | None, breach: Breach, today: dt.date
-) -> tuple[str, ...]:
-    """What a new champion shows that it may not, in sentences; nothing once it has been watched long enough.
+) -> dict[Breached, str]:
+    """What a new champion shows that it may not, each in a sentence; nothing once it has been watched long enough.
 
     `former` compares its decisions with what the former champion would have decided, `outcomes` is what its own
     decisions are estimated to come to.
     """
     age = (today - dt.datetime.fromisoformat(promoted.at).date()).days
     if promoted.previous is None or promoted.undoes is not None or age > breach.watch_days:
-        return ()
-    found = []
+        return {}
+    found: dict[Breached, str] = {}
     if former is not None and former.decisions >= breach.minimum_decisions:
         if former.swap_share > breach.maximum_swap_share:
-            found.append(
+            found["swapped"] = (
                 f"{former.swapped_in + former.swapped_out} of {former.decisions} decisions are not what "
                 f"{former.shadow} would have decided; at most {breach.maximum_swap_share:.0%} may be"
             )
         if former.failed:
-            found.append(f"{former.failed} of its decisions {former.shadow} could not have taken")
+            found["failed"] = f"{former.failed} of its decisions {former.shadow} could not have taken"
     if outcomes is not None and outcomes.rows >= breach.minimum_decisions:
         ratio, band = outcomes.observed_to_expected, breach.observed_to_expected
         if ratio.low > band.high or ratio.high < band.low:
-            found.append(
+            found["more_defaults" if ratio.low > band.high else "fewer_defaults"] = (
                 f"defaults are {ratio.value:.2f} times what it foretells ({ratio.low:.2f} to {ratio.high:.2f}); "
                 f"between {band.low:g} and {band.high:g} is allowed"
             )
-    return tuple(found)
+    return found

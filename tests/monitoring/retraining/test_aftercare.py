@@ -346,21 +346,30 @@ def test_after_its_time_a_champion_is_watched_no_more(world, ledger, house) -> N
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "breached"), [(1.6, 2.4, True), (1.2, 1.9, False), (0.2, 0.4, True), (0.8, 1.1, False)]
+    ("low", "high", "breached"),
+    [(1.6, 2.4, ["more_defaults"]), (1.2, 1.9, []), (0.2, 0.4, ["fewer_defaults"]), (0.8, 1.1, [])],
 )
-def test_defaults_beyond_what_it_foretells_are_a_breach(house, low: float, high: float, breached: bool) -> None:
+def test_defaults_beyond_what_it_foretells_are_a_breach(house, low: float, high: float, breached: list[str]) -> None:
     promoted = champion.Promotion("p", "new", "", "old", "a person", "why", MADE)
     ratio = Interval((low + high) / 2, low, high)
     came = Estimate("", 3, 1000, 0.04, ratio, ratio)
     found = limits.breaches(promoted, None, came, house.settings.retraining.breach, TODAY)
-    assert bool(found) == breached
+    assert list(found) == breached
 
 
 def test_few_decisions_breach_nothing(house) -> None:
     promoted = champion.Promotion("p", "new", "", "old", "a person", "why", MADE)
     ratio = Interval(5.0, 4.0, 6.0)
     came = Estimate("", 3, 10, 0.04, ratio, ratio)
-    assert limits.breaches(promoted, None, came, house.settings.retraining.breach, TODAY) == ()
+    assert limits.breaches(promoted, None, came, house.settings.retraining.breach, TODAY) == {}
+
+
+def test_a_breach_is_on_record_once_and_another_one_beside_it(tmp_path: Path) -> None:
+    made = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    promoted = champion.Promotion("p", "new", "", "old", "a person", "why", MADE)
+    for told in ({"swapped": "9 of 20"}, {"swapped": "12 of 30"}, {"more_defaults": "3 times"}):
+        aftercare.record_breach(made, NAME, aftercare.Watched(promoted, None, told), AT)
+    assert [record.body()["breaches"] for record in made.records("breach", NAME)] == [["9 of 20"], ["3 times"]]
 
 
 @pytest.fixture
