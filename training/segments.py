@@ -39,18 +39,31 @@ class Slice:
 
 
 def quarters(values: np.ndarray, categories: Sequence[str]) -> np.ndarray:
-    """The slice of each value (rows,) in words: its category, or its quarter; missing values have their own."""
+    """The slice of each value (rows,) in words: its category, or its quarter; missing values have their own.
+
+    No two slices share their words: a category may itself be called `missing`, and edges may be close.
+    """
     missing = np.isnan(values)
     if categories:
-        names = np.array([*categories, "missing"], object)
+        absent = "missing"
+        while absent in categories:
+            absent = f"({absent})"
+        names = np.array([*categories, absent], object)
         place = np.where(missing, len(categories), np.nan_to_num(values)).astype(int)
         return names[place]
     edges = edges_of(values, 4)
-    told = [f"{edge:.6g}" for edge in edges]
+    told = _apart(edges)
     between = [f"{low} to {high}" for low, high in pairwise(told)]
     ranges = [f"up to {told[0]}", *between, f"above {told[-1]}"] if told else ["present"]
     place = np.where(missing, len(ranges), np.searchsorted(edges, values, side="left"))
     return np.array([*ranges, "missing"], object)[place]
+
+
+def _apart(edges: np.ndarray) -> list[str]:
+    """Different numbers in six digits, or in as many as tell them apart: 17 do (IEEE 754)."""
+    return next(
+        told for digits in range(6, 18) if len(set(told := [f"{edge:.{digits}g}" for edge in edges])) == len(told)
+    )
 
 
 def months(as_of: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from configs.settings import ValidationPolicy, load_settings
+from training.psi import edges_of
 from training.segments import implied_auc, judge_slices, months, quarters
 
 
@@ -29,6 +30,25 @@ def test_numbers_fall_into_quarters_and_the_missing_apart() -> None:
 
 def test_categories_are_slices_by_name() -> None:
     assert quarters(np.array([1.0, 0, np.nan]), ("Bonn", "Ulm")).tolist() == ["Ulm", "Bonn", "missing"]
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(10**8, 10**8 + 20).map(float)
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=12, unique=True))
+def test_no_two_quarters_share_a_label(values: list[float]) -> None:
+    found = np.array(values)
+    places = np.searchsorted(edges_of(found, 4), found, side="left")
+    assert len(set(quarters(found, ()))) == len(set(places))
+
+
+def test_edges_told_apart_only_by_their_last_digits_are_told_with_them() -> None:
+    labels = quarters(1_000_000 + np.array([0.0, 1, 2, 3]), ())
+    assert labels.tolist() == ["up to 1000000", "1000000 to 1000001", "1000001 to 1000002", "above 1000002"]
+
+
+def test_a_category_called_missing_is_not_the_missing_value() -> None:
+    assert quarters(np.array([0.0, np.nan]), ("missing",)).tolist() == ["missing", "(missing)"]
 
 
 def test_a_column_without_spread_is_one_slice() -> None:
