@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from configs.settings import Product, Settings
+from configs.settings import Monitoring, Product, Settings
 from features import catalogue, matrix
 from features.contracts import Columns, to_day
+from features.declaration import Constant, Feature
 from features.outcome import Labels
 from features.simulate import Portfolio
-from monitoring.drift.stability import budget_of, stability
+from monitoring.drift.stability import Sizes, Stability, budget_of, stabilities
+from monitoring.drift.tally import grid_of, tally
 from monitoring.drift.windows import Window
 from monitoring.outcomes.level import level_of
 from monitoring.outcomes.performance import performance
@@ -133,7 +135,7 @@ class Lender:
         promise = Promise(made.test.auc, made.test.defaults, made.test.defaults / made.test.rows)
         power = power_of(known.defaults if known else 0, promise, budget_of(bounds), bounds)
         book = self.book(month)
-        score = stability("default_probability", self.pds(champion, month)[book.turn], made.model.out_of_fold, bounds)
+        score = _moved(self.pds(champion, month)[book.turn], made.model.out_of_fold, bounds)
         features, yearly = made.split.train.program.features, float(len(book.bad))
         gains = preview.preview(self.product, rows, features, yearly, self.settings.worth) if known else None
         refit = None if gains is None else gains.refit
@@ -179,3 +181,11 @@ class Lender:
             else matrix.build(program, self.tables, test.customer_id, test.as_of)
         )
         return self.made(champion).model.default_probability(values)
+
+
+def _moved(now: np.ndarray, then: np.ndarray, bounds: Monitoring) -> Stability:
+    """How far PDs (rows,) moved, judged as a family of their own."""
+    column = Feature("default_probability", "column", Constant(0.0), "", "", "unknown", "", "")
+    grid = grid_of([column], then[:, None], bounds)
+    sides = tally(now[:, None], grid), tally(then[:, None], grid)
+    return stabilities(*sides, grid, Sizes(len(now), len(then)), bounds)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from configs.errors import InputError, Refusal
 from serving import canary, champion
@@ -13,7 +13,6 @@ from serving.ledger import Entry, Ledger, canonical
 
 KIND = "governance_event"
 EventKind = Literal["incident", "change", "retirement"]
-KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,6 @@ def current(ledger: Ledger, product: str) -> Referral | None:
     return last if last is not None and last.on else None
 
 
-def history(ledger: Ledger, product: str) -> list[Referral]:
-    """Every beginning and end, in order."""
-    return [_referral(record) for record in ledger.records(KIND, product)]
-
-
 def switch(ledger: Ledger, product: str, on: bool, by: str, reason: str, at: str) -> Referral:
     """Refer everything of a product to a person, or end that, on record.
 

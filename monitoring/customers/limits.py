@@ -37,22 +37,16 @@ def step(
     return limit, held.astype(np.int8)
 
 
-def within_portfolio(
-    limit: np.ndarray, drawn: np.ndarray, default_probability: np.ndarray, cap: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The limits that a book may grant so that drawn amounts and free limits stay below `cap`; which ones it cut.
-
-    What is drawn cannot be called back, so exposure, the larger of limit and drawn amount, exceeds the cap by no more
-    than what is drawn already does. Free limits go to the lowest PD first: the same money then earns the least loss.
-    Of equal PDs the first row comes first. `drawn` below 0 or missing counts as nothing.
-    """
-    return within_groups(limit, drawn, default_probability, np.zeros(len(limit), np.int64), cap)
-
-
 def within_groups(
     limit: np.ndarray, drawn: np.ndarray, default_probability: np.ndarray, group: np.ndarray, cap: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same for each group of connected customers, one cap each: `group` (rows,) int, equal where connected."""
+    """The limits that groups may be granted so that drawn amounts and free limits stay below `cap`; which it cut.
+
+    `group` (rows,) int is equal where customers are connected, or everywhere: one cap each. What is drawn cannot be
+    called back, so exposure, the larger of limit and drawn amount, exceeds the cap by no more than what is drawn
+    already does. Free limits go to the lowest PD first: the same money then earns the least loss. Of equal PDs the
+    first row comes first. `drawn` below 0 or missing counts as nothing.
+    """
     drawn = owed(drawn)
     free = np.maximum(limit - drawn, 0.0)
     _, place = np.unique(group, return_inverse=True)

@@ -95,12 +95,6 @@ def blank(customer_id: np.ndarray) -> Reviewed:
     )
 
 
-def joined(parts: Sequence[Reviewed]) -> Reviewed:
-    """Parts of a book, in order, as one."""
-    columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Reviewed)}
-    return Reviewed(**{name: np.concatenate(values) for name, values in columns.items()})
-
-
 def replaced(book: Reviewed, rows: np.ndarray, part: Reviewed) -> Reviewed:
     """`book` with what `part` says in `rows`, (len(part),) positions."""
     columns = {field.name: getattr(book, field.name).copy() for field in fields(Reviewed)}
@@ -139,12 +133,6 @@ def writing(grades: Sequence[Grade], path: Path) -> Iterator[Keep]:
     schema = _table(blank(np.empty(0, object)), words).schema
     with whole(path) as unfinished, pq.ParquetWriter(unfinished, schema) as writer:
         yield lambda part: writer.write_table(_table(part, words)) if len(part) else None
-
-
-def write(book: Reviewed, grades: Sequence[Grade], path: Path) -> None:
-    """A whole book at once."""
-    with writing(grades, path) as keep:
-        keep(book)
 
 
 def _table(part: Reviewed, words: dict[str, Sequence[str]]) -> pa.Table:

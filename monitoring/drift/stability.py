@@ -9,8 +9,7 @@ import numpy as np
 from scipy.stats import chi2, false_discovery_control, kstwobign
 
 from configs.settings import Monitoring
-from features.declaration import Constant, Feature
-from monitoring.drift.tally import Grid, Tally, grid_of, tally
+from monitoring.drift.tally import Grid, Tally
 from training.psi import chance_bound, psi
 
 
@@ -83,14 +82,6 @@ def stabilities(now: Tally, then: Tally, grid: Grid, sizes: Sizes, settings: Mon
     adjusted = false_discovery_control(chances, method="by").reshape(-1, 2).min(axis=1)
     allowed = budget_of(settings).drift
     return [_judged(item, float(q), q <= allowed, settings) for (item, _), q in zip(measured, adjusted, strict=True)]
-
-
-def stability(name: str, now: np.ndarray, then: np.ndarray, settings: Monitoring) -> Stability:
-    """Of one column alone, (rows,) each: a family of its own."""
-    column = Feature(name, "column", Constant(0.0), "", "", "unknown", "", "")
-    grid = grid_of([column], then[:, None], settings)
-    sides = tally(now[:, None], grid), tally(then[:, None], grid)
-    return stabilities(*sides, grid, Sizes(len(now), len(then)), settings)[0]
 
 
 def most_moved(items: Sequence[Stability]) -> list[Stability]:

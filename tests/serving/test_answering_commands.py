@@ -48,7 +48,8 @@ def test_everything_is_referred_and_the_model_resumes_on_record(run: Run, settin
     assert run("resume", "--by", "Bob", "--reason", "it was the feed")[0] == 0
     assert run("resume", *DECIDER)[0] == 1
     ledger = open_ledger(settings)
-    assert [(one.on, one.by) for one in referral.history(ledger, NAME)] == [(True, "Ada"), (False, "Bob")]
+    said = [record.body() for record in ledger.records(referral.KIND, NAME)]
+    assert [(one["on"], one["by"]) for one in said] == [(True, "Ada"), (False, "Bob")]
     ledger.close()
 
 

@@ -53,7 +53,7 @@ def test_it_stands_from_its_beginning_to_its_end_with_who_and_why(ledger: Ledger
     assert (made.by, made.reason, made.at) == ("Ada", "the model has gone mad", AT)
     switch(False, reason="it was the feed")
     assert referral.current(ledger, NAME) is None
-    assert [one.on for one in referral.history(ledger, NAME)] == [True, False]
+    assert [record.body()["on"] for record in ledger.records(referral.KIND, NAME)] == [True, False]
 
 
 def test_it_stands_for_one_product_alone(ledger: Ledger, switch: Switch) -> None:

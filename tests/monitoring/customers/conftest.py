@@ -13,11 +13,11 @@ from features.contracts import to_day
 from features.portfolio import Tally
 from features.simulate import Portfolio
 from features.sources import Source, open_source
-from monitoring.customers import reviewed
 from monitoring.customers.review import Previous, make_question, review
 from monitoring.customers.reviewed import Reviewed
 from serving.ledger import Ledger
 from serving.score import Scorer, make_scorer
+from tests.monitoring.customers.kept import joined
 
 RULES = ReviewRules(
     exposure_feature="balance_last",
@@ -74,6 +74,6 @@ def reviewed_at(scorer: Scorer, book_source: Source, day_of_month: Callable[[int
     def made(month: int, previous: Previous | None = None, customers_each: int = 50_000) -> Reviewed:
         asked = make_question(scorer, day_of_month(month), previous)
         parts = review(asked, book_source, Tally("the book", 0.0), lambda *_: None, customers_each)
-        return reviewed.joined(list(parts))
+        return joined(parts)
 
     return made

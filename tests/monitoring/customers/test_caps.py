@@ -14,8 +14,9 @@ from configs.errors import ConfigError
 from configs.settings import Product, parse
 from monitoring.customers import reviewed
 from monitoring.customers.caps import Drawn, capped
-from monitoring.customers.limits import HOLDS, exposure, within_groups, within_portfolio
+from monitoring.customers.limits import HOLDS, exposure, within_groups
 from monitoring.customers.review import committed
+from tests.monitoring.customers.kept import joined
 
 MONEY = st.integers(0, 10_000).map(float)
 BOOKS = st.lists(st.tuples(MONEY, MONEY, st.floats(0.001, 0.9), st.integers(0, 4)), min_size=1, max_size=30)
@@ -32,7 +33,7 @@ def cut(part: reviewed.Reviewed, rules: ReviewRules) -> tuple[list[float], list[
     halves = [part.take(np.arange(2)), part.take(np.arange(2, len(part)))]
     for half in halves:
         drawn.add(half)
-    after = reviewed.joined(list(capped(iter(halves), *drawn.cut(rules))))
+    after = joined(capped(iter(halves), *drawn.cut(rules)))
     held = [HOLDS[place] if place >= 0 else "" for place in after.held_by.tolist()]
     return after.limit.tolist(), held, drawn.breaches(rules)
 
@@ -70,8 +71,9 @@ def test_no_group_exceeds_its_cap_by_more_than_was_drawn(rows, cap: int) -> None
     assert (after <= limit).all()
     assert (short == (after < limit)).mean() > 0 or not short.any()
     for one in set(group.tolist()):
-        alone = within_portfolio(limit[group == one], drawn[group == one], pd[group == one], cap)[0]
-        np.testing.assert_allclose(after[group == one], alone, atol=1.0 + 1e-6)
+        own = group == one
+        alone, _ = within_groups(limit[own], drawn[own], pd[own], group[own], cap)
+        np.testing.assert_allclose(after[own], alone, atol=1.0 + 1e-6)
 
 
 def test_commitments_count_by_their_credit_conversion_factor() -> None:

@@ -20,6 +20,7 @@ from monitoring.customers.review import Previous
 from monitoring.customers.review_totals import Totals
 from serving.ledger import Ledger
 from serving.vault import Vault
+from tests.monitoring.customers.kept import joined, write
 
 AT = "2026-01-31T00:00:00.000000+00:00"
 HEAD = "key,customer_id,on,by,note,amount,due\n"
@@ -31,7 +32,7 @@ def reviews(reviewed_at, scorer, tmp_path_factory: pytest.TempPathFactory) -> tu
     folder, now = tmp_path_factory.mktemp("reviews"), reviewed_at(9)
     limit, terms = now.limit.copy(), now.terms_days.copy()
     limit[0], terms[1] = limit[0] + 100, terms[1] + 1
-    reviewed.write(now.take(np.arange(len(now)) != 2), scorer.grades, folder / "then.parquet")
+    write(now.take(np.arange(len(now)) != 2), scorer.grades, folder / "then.parquet")
     with reviewed.writing(scorer.grades, folder / "now.parquet") as keep:
         after = replace(now, limit=limit, terms_days=terms)
         keep(after.take(np.arange(50)))
@@ -44,7 +45,7 @@ def test_an_export_since_a_day_holds_who_changed_and_no_one_else(reviews, scorer
     out, (then, now) = tmp_path / f"crm.{ending}", reviews
     assert export(scorer.product, now, then, True, out) == 3
     frame = pd.read_csv(out) if ending == "csv" else pd.read_parquet(out)
-    whole = reviewed.joined(list(reviewed.parts_in(now.path, scorer.grades)))
+    whole = joined(reviewed.parts_in(now.path, scorer.grades))
     assert frame["customer_id"].tolist() == whole.customer_id[:3].tolist()
     assert frame["limit"].tolist() == whole.limit[:3].tolist()
     assert frame["limit_before"][0] == whole.limit[0] - 100
@@ -52,7 +53,7 @@ def test_an_export_since_a_day_holds_who_changed_and_no_one_else(reviews, scorer
 
 
 def test_an_export_without_a_day_holds_everybody(reviews, scorer, tmp_path: Path) -> None:
-    whole = reviewed.joined(list(reviewed.parts_in(reviews[1].path, scorer.grades)))
+    whole = joined(reviewed.parts_in(reviews[1].path, scorer.grades))
     assert export(scorer.product, reviews[1], None, False, tmp_path / "all.parquet") == len(whole)
     assert pd.read_parquet(tmp_path / "all.parquet")["grade_before"].isna().all()
     with pytest.raises(InputError, match=r"ending in \.csv or \.parquet"):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.customers import ReviewRules
-from monitoring.customers.limits import HOLDS, exposure, step, within_portfolio
+from monitoring.customers.limits import HOLDS, exposure, step, within_groups
 
 RULES = ReviewRules(limit_margin=0.1, limit_rise=0.5, limit_fall=0.25)
 MONEY = st.integers(0, 10_000).map(float)
@@ -61,6 +61,11 @@ def test_a_larger_limit_earned_never_ends_as_a_smaller_one(earned: list[float], 
     assert (np.diff(limit) >= 0).all()
     referred, _ = step(rows, same, no | at_once, ~no, RULES)
     assert (referred <= limit).all()
+
+
+def within_portfolio(limit: np.ndarray, drawn: np.ndarray, pd: np.ndarray, cap: float) -> tuple[np.ndarray, np.ndarray]:
+    """The whole book as one group."""
+    return within_groups(limit, drawn, pd, np.zeros(len(limit), np.int64), cap)
 
 
 BOOKS = st.lists(st.tuples(MONEY, MONEY, st.floats(0.001, 0.9)), min_size=1, max_size=30)

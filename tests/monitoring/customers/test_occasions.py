@@ -19,6 +19,7 @@ from monitoring.customers.migration import NEW
 from monitoring.customers.review import Previous, make_question, review
 from monitoring.customers.reviewed import CARRIED, OCCASIONS
 from serving.score import make_scorer
+from tests.monitoring.customers.kept import joined, write
 
 DAY = to_day(dt.date(2025, 6, 30))
 GRADES = ["A", "B"]
@@ -87,7 +88,7 @@ def test_who_is_not_due_is_carried_over_and_the_same_review_again_says_the_same(
 ) -> None:
     first = reviewed_at(9)
     path = tmp_path / "first.parquet"
-    reviewed.write(first, scorer.grades, path)
+    write(first, scorer.grades, path)
     cycle = dict(zip([grade.name for grade in scorer.grades], (12, 12, 12, 1, 1, 1), strict=True))
     rules = scorer.product.customers.review.model_copy(update={"cycle_months": cycle})
     customers = scorer.product.customers.model_copy(update={"review": rules})
@@ -95,7 +96,7 @@ def test_who_is_not_due_is_carried_over_and_the_same_review_again_says_the_same(
     asked = make_question(other, day_of_month(10), Previous(day_of_month(9), path), frozenset([first.customer_id[0]]))
 
     def again() -> reviewed.Reviewed:
-        return reviewed.joined(list(review(asked, book_source, Tally("the book", 0.0), lambda *_: None)))
+        return joined(review(asked, book_source, Tally("the book", 0.0), lambda *_: None))
 
     second = again()
     carried = np.flatnonzero(second.occasion == CARRIED)

@@ -27,6 +27,7 @@ from monitoring.customers.review_report import keep, previous_of
 from monitoring.customers.reviewed import DECISIONS, Reviewed
 from serving.ledger import Ledger
 from serving.score import Scorer, make_scorer
+from tests.monitoring.customers.kept import joined, write
 
 FIRST, SECOND = 9, 12
 AT = "2026-01-31T00:00:00.000000+00:00"
@@ -40,7 +41,7 @@ def first(reviewed_at) -> Reviewed:
 @pytest.fixture(scope="module")
 def previous(first: Reviewed, scorer: Scorer, day_of_month, tmp_path_factory: pytest.TempPathFactory) -> Previous:
     path = tmp_path_factory.mktemp("reviews") / "first.parquet"
-    reviewed.write(first, scorer.grades, path)
+    write(first, scorer.grades, path)
     return Previous(day_of_month(FIRST), path)
 
 
@@ -104,7 +105,7 @@ def test_where_the_facts_are_old_a_person_decides_in_the_review_and_in_the_file(
     fresh = make_scorer(scorer.bundle, scorer.product.model_copy(update={"freshness": Freshness(statements=1)}))
     day = day_of_month(SECOND) + 2
     parts = review(make_question(fresh, day, previous), book_source, Tally("the book", 0.0), lambda *_: None)
-    book = reviewed.joined(list(parts))
+    book = joined(parts)
     assert (second.decision == DECISIONS.index("approve")).any()
     assert not (book.decision == DECISIONS.index("approve")).any()
     assert not (book.limit > np.nan_to_num(book.limit_before, nan=np.inf)).any()

@@ -18,7 +18,6 @@ from monitoring.drift.stability import (
     most_moved,
     psi_chance,
     stabilities,
-    stability,
 )
 from training.psi import chance_bound, counts, edges_of, psi
 
@@ -28,17 +27,17 @@ def test_swapping_two_windows_of_values_changes_the_psi_because_the_edges_are_th
 ) -> None:
     rng = np.random.default_rng(1)
     wide, narrow = rng.normal(0, 2, 1000), rng.normal(0, 1, 1000)
-    assert stability("x", wide, narrow, bounds).psi != stability("x", narrow, wide, bounds).psi
+    assert alone(wide, narrow, bounds).psi != alone(narrow, wide, bounds).psi
 
 
 def test_values_that_go_missing_move_the_psi(bounds: Monitoring) -> None:
     reference = np.random.default_rng(2).normal(size=2000)
     gone = np.where(np.arange(2000) < 600, np.nan, reference)
-    assert stability("x", gone, reference, bounds).level == "red"
+    assert alone(gone, reference, bounds).level == "red"
 
 
 def test_no_row_is_no_drift(bounds: Monitoring) -> None:
-    found = stability("x", np.empty(0), np.linspace(0, 1, 100), bounds)
+    found = alone(np.empty(0), np.linspace(0, 1, 100), bounds)
     assert (found.level, found.bound) == ("green", math.inf)
 
 
@@ -61,19 +60,19 @@ def test_chance_passes_its_bound_as_often_as_stated(rows: int, bounds: Monitorin
 
 def test_a_shift_of_half_a_deviation_is_seen_in_two_hundred_rows(bounds: Monitoring) -> None:
     rng = np.random.default_rng(5)
-    seen = [stability("x", rng.normal(0.5, 1, 200), rng.normal(size=2000), bounds).level != "green" for _ in range(50)]
+    seen = [alone(rng.normal(0.5, 1, 200), rng.normal(size=2000), bounds).level != "green" for _ in range(50)]
     assert np.mean(seen) > 0.9
 
 
 def test_many_rows_do_not_make_a_small_shift_alarming(bounds: Monitoring) -> None:
     rng = np.random.default_rng(6)
-    found = stability("x", rng.normal(0.1, 1, 200_000), rng.normal(size=20_000), bounds)
+    found = alone(rng.normal(0.1, 1, 200_000), rng.normal(size=20_000), bounds)
     assert found.psi > found.bound
     assert found.level == "green"
 
 
 def test_a_large_psi_within_chance_stays_green(bounds: Monitoring) -> None:
-    found = stability("x", np.random.default_rng(3).normal(size=20), np.linspace(-2, 2, 2000), bounds)
+    found = alone(np.random.default_rng(3).normal(size=20), np.linspace(-2, 2, 2000), bounds)
     assert found.psi > bounds.psi_watch
     assert found.level == "green"
 
@@ -82,6 +81,11 @@ def test_the_most_moved_comes_first(bounds: Monitoring) -> None:
     rng = np.random.default_rng(4)
     found = compared(rng.normal([0, 2, 1], 1, (1000, 3)), rng.normal(size=(2000, 3)), bounds)
     assert [item.name for item in most_moved(found)] == ["f1", "f2", "f0"]
+
+
+def alone(now: np.ndarray, then: np.ndarray, bounds: Monitoring) -> Stability:
+    """One feature."""
+    return compared(now[:, None], then[:, None], bounds)[0]
 
 
 def compared(
