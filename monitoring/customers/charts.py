@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from numbers import Integral
 
 from markupsafe import Markup, escape
 
 _COLOURS = ("var(--ink)", "var(--second)", "var(--good)", "var(--watch)", "var(--bad)")
+_STEPS = (1, 2, 2.5, 5, 10)
+_COUNTS = (1, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 
 def spark(values: Sequence[float | None], width: int = 120, height: int = 26) -> Markup:
@@ -36,8 +39,9 @@ def lines(
 
 
 def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], unit: str = "", percent: bool = False) -> Markup:
-    """Bars side by side, one of each of `series` for each label, from 0 up."""
-    top = _nice(max((value for values in series.values() for value in values), default=0.0))
+    """Bars side by side, one of each of `series` for each label, from 0 up; a scale of integers is whole."""
+    known = [value for values in series.values() for value in values]
+    top = _nice(max(known, default=0.0), all(isinstance(value, Integral) for value in known))
     area = (52, 8, 440, 150)
     each = area[2] / max(len(labels), 1)
     width = each * 0.8 / max(len(series), 1)
@@ -125,12 +129,13 @@ def _legend(names: Sequence[str], area: _Area) -> str:
     return drawn
 
 
-def _nice(highest: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten: where a scale may end."""
+def _nice(highest: float, whole: bool = False) -> float:
+    """The next of some steps times a power of ten, where a scale may end; `whole`: its middle is a whole number."""
     if not math.isfinite(highest) or highest <= 0:
-        return 1.0
+        return 2.0 if whole else 1.0
     power = 10.0 ** math.floor(math.log10(highest))
-    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= highest * (1 - 1e-12))
+    ends = (step * power for step in (_COUNTS if whole else _STEPS) if step * power >= highest * (1 - 1e-12))
+    return next(end for end in ends if not whole or end % 2 == 0)
 
 
 def _svg(width: int, height: int, body: str, told: str, kind: str = "chart") -> Markup:
