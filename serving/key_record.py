@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from configs.persons import known_as
 from serving import access
 from serving.access import Caller
 from serving.ledger import Entry, Ledger, canonical
@@ -56,9 +57,9 @@ def unrecorded(ledger: Ledger, home: Path) -> list[Caller]:
         body = record.body()
         who = Caller(body["name"], body["role"])
         if body["act"] == "made":
-            stand[access.known_as(who.name)] = record.entry.subject, who
-        elif stand.get(access.known_as(who.name), ("", who))[0] == record.entry.subject:
-            del stand[access.known_as(who.name)]
+            stand[known_as(who.name)] = record.entry.subject, who
+        elif stand.get(known_as(who.name), ("", who))[0] == record.entry.subject:
+            del stand[known_as(who.name)]
     recorded = dict(stand.values())
     return [who for digest, who in access.load_keys(home).items() if recorded.get(digest) != who]
 
