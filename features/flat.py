@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from features.load import check_tables
 
 _YES = {"1", "1.0", "true", "yes", "y", "t", "bad", "default", "defaulted", "b'1'"}
 _NO = {"0", "0.0", "false", "no", "n", "f", "good", "paid", "b'0'"}
+_NAMES, _OF_ROWS = 50, 0.9  # so many different texts, in so large a share of the rows that hold one, name rows
+_MEANT = ("the customer", "the day asked at")
 NO_DATE = "1970-01-01"  # of a flat table without time: everything happened before any question is asked
 
 
@@ -39,7 +42,8 @@ def read_flat(
     """One table with a label column, ready to train on, with nothing declared.
 
     Numbers stay numbers, text becomes categories, column names become plain (`net profit / sales` ->
-    `net_profit_sales`). Raises DataError for a missing or unusable label, id or time, repeated ids, or infinities.
+    `net_profit_sales`). A text of its own in nearly every row names rows: it is left out, and the notes say so. Raises
+    DataError for a missing or unusable label, id or time, repeated ids, infinities, or no column to learn from.
     """
     frame = read_file(path, [id_column] if id_column else [])
     if not len(frame):
@@ -49,6 +53,10 @@ def read_flat(
     ids = frame[id_column] if id_column else pd.Series([f"row-{i + 1}" for i in range(len(frame))])
     times = frame[time_column] if time_column else pd.Series(NO_DATE, index=frame.index)
     columns = frame.drop(columns=[c for c in (label, id_column, time_column) if c])
+    names, told = _naming_rows(columns, id_column, time_column)
+    columns, notes = columns.drop(columns=names), [*notes, *told]
+    if not len(columns.columns):
+        raise DataError("\n".join([f"{path}: no column is left to learn from", *told]))
     columns = columns.rename(columns=dict(zip(columns.columns, _plain_names(columns.columns), strict=True)))
     specs = tuple(_column_spec(str(column), columns[column]) for column in columns.columns)
     product = flat_product(name, f"Flat table {path.name}", specs)
@@ -70,7 +78,13 @@ def keep_product(product: Product, home: Path) -> tuple[Path, Product]:
     if path.exists():
         kept = load_product(str(path), home)
         if kept.columns != product.columns:
-            raise DataError(f"{path}: declares other columns than the table has; remove it, or say --name for another")
+            other = (
+                ", ".join(sorted({column.name for column in {*kept.columns} ^ {*product.columns}}))
+                or "in another order"
+            )
+            raise DataError(
+                f"{path}: declares other columns than the table has ({other}); remove it, or say --name for another"
+            )
         return path, kept
     with whole(path) as unfinished:
         unfinished.write_text(product_toml(product), encoding="utf-8")
@@ -128,6 +142,40 @@ def _bad_value(path: Path, name: str, values: list[str]) -> str:
     raise DataError(f"{path}: label {name!r}: which of {' and '.join(values)} is a default? Say --bad VALUE")
 
 
+def _naming_rows(columns: pd.DataFrame, *named: str | None) -> tuple[list[str], list[str]]:
+    """The text columns that name rows, and a note on each, and on whole numbers that may do the same.
+
+    A category of one row teaches nothing of others, and a customer's name has no place in a model. A number may: it is
+    taught all the same. `named`: what was said of id and time.
+    """
+    left_out, notes = [], []
+    meant = [(f"--{flag} ", what) for flag, what, said in zip(("id", "time"), _MEANT, named, strict=True) if not said]
+    for name, column in columns.items():
+        values = column.dropna()
+        number = _is_number(values)
+        different = (values if number else values.astype(str)).nunique()
+        hint = "".join(f"; if it is {what}, say {flag}{shlex.quote(str(name))}" for flag, what in meant)
+        if different < _NAMES or different < _OF_ROWS * len(values):
+            continue
+        if not number:
+            left_out.append(name)
+            held = f"{different:,} different values in {len(values):,} rows"
+            notes.append(f"left out: column {name!r} holds {held}, so it names rows{_no_number(column)}{hint}")
+        elif pd.api.types.is_integer_dtype(values) and different == len(columns):
+            notes.append(f"column {name!r} holds a whole number of its own in each row, and is taught{hint}")
+    return left_out, notes
+
+
+def _no_number(column: pd.Series) -> str:
+    """Which row makes text of a column of numbers, in words; nothing where it is none."""
+    present = column.notna().to_numpy()
+    numbers = present & pd.to_numeric(column.astype(str), errors="coerce").notna().to_numpy()
+    if numbers.sum() <= 0.5 * present.sum():
+        return ""
+    row = int(np.flatnonzero(present & ~numbers)[0]) + 1
+    return f" ({numbers.sum():,} values are numbers, row {row} holds none: with that mended it is a number)"
+
+
 def _plain_names(names: Iterable[Any]) -> list[str]:
     """Names fit for a JSON key and a feature: lower case letters, digits, underscores; unique."""
     plain: list[str] = []
@@ -141,5 +189,8 @@ def _plain_names(names: Iterable[Any]) -> list[str]:
 
 
 def _column_spec(name: str, values: pd.Series) -> ColumnSpec:
-    number = pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
-    return ColumnSpec(name=name, kind="number" if number else "category")
+    return ColumnSpec(name=name, kind="number" if _is_number(values) else "category")
+
+
+def _is_number(values: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values))

@@ -9,7 +9,7 @@ import pytest
 
 from configs.errors import DataError
 from features.catalogue import product_features
-from features.flat import FlatTable, read_flat
+from features.flat import FlatTable, keep_product, read_flat
 from features.load import categories_of
 
 ROWS = "id,when,income,town,bad\n1,2023-01-31,10,Ulm,0\n2,2023-01-31,,Bonn,1\n3,2023-02-28,30,,0\n"
@@ -238,3 +238,83 @@ def test_names_that_become_the_same_are_numbered(tmp_path: Path) -> None:
 def test_a_column_without_any_value_is_missing_throughout(tmp_path: Path) -> None:
     read = flat(written(tmp_path, "x,y,bad\n5,,0\n6,,1\n"))
     assert np.isnan(read.tables["facts"]["y"]).all()
+
+
+def many(tmp_path: Path, **columns: list[object]) -> Path:
+    """A table of 200 rows of an income, one of four towns and more columns."""
+    named = {"income": [100 + row % 7 for row in range(200)], "town": [f"t{row % 4}" for row in range(200)], **columns}
+    rows = zip(*named.values(), [row % 2 for row in range(200)], strict=True)
+    text = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    return written(tmp_path, ",".join([*named, "bad"]) + "\n" + text)
+
+
+def features_of(table: FlatTable) -> list[str]:
+    return [column.name for column in table.product.columns]
+
+
+@pytest.mark.parametrize("twice", [0, 15])
+def test_a_text_that_names_rows_teaches_nothing_and_is_left_out_with_the_word_that_may_be_meant(
+    tmp_path: Path, twice: int
+) -> None:
+    table = flat(many(tmp_path, **{"Customer No": [f"C-{row % (200 - twice)}" for row in range(200)]}))
+    assert features_of(table) == ["income", "town"]
+    assert set(table.tables["facts"]) == {"customer_id", "date", "known_time", "income", "town"}
+    (note,) = (note for note in table.notes if "Customer No" in note)
+    assert note.startswith(
+        f"left out: column 'Customer No' holds {200 - twice} different values in 200 rows, so it names rows"
+    )
+    assert "--id 'Customer No'" in note
+    assert "--time 'Customer No'" in note
+
+
+def test_with_the_customer_named_a_second_name_of_rows_is_left_out_too(tmp_path: Path) -> None:
+    path = many(tmp_path, customer=[f"C-{row}" for row in range(200)], firm=[f"Firm {row}" for row in range(200)])
+    table = flat(path, id_column="customer")
+    assert features_of(table) == ["income", "town"]
+    (note,) = (note for note in table.notes if note.startswith("left out"))
+    assert "'firm'" in note
+    assert "--id" not in note
+
+
+def test_a_text_missing_in_most_rows_names_rows_where_it_stands(tmp_path: Path) -> None:
+    rare = [f"C-{row}" if row < 80 else "" for row in range(200)]
+    assert features_of(flat(many(tmp_path, insolvency_file=rare))) == ["income", "town"]
+
+
+@pytest.mark.parametrize("values", [50, 150])
+def test_many_categories_that_come_again_are_a_feature(tmp_path: Path, values: int) -> None:
+    table = flat(many(tmp_path, postcode=[f"p{row % values}" for row in range(200)]))
+    assert features_of(table) == ["income", "town", "postcode"]
+
+
+def test_a_whole_number_of_its_own_in_each_row_is_taught_and_told(tmp_path: Path) -> None:
+    table = flat(many(tmp_path, loan=[90_000 + row for row in range(200)], rate=[row / 7 for row in range(200)]))
+    assert features_of(table) == ["income", "town", "loan", "rate"]
+    (note,) = (note for note in table.notes if "whole number" in note)
+    assert "column 'loan'" in note
+    assert "--id loan" in note
+
+
+def test_a_column_of_numbers_that_one_word_turned_into_text_is_told_by_the_row_of_the_word(tmp_path: Path) -> None:
+    table = flat(many(tmp_path, rate=[row / 7 if row != 8 else "unknown" for row in range(200)]))
+    assert features_of(table) == ["income", "town"]
+    (note,) = (note for note in table.notes if note.startswith("left out: column 'rate'"))
+    assert "(199 values are numbers, row 9 holds none: with that mended it is a number)" in note
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"), [("a,b", "b, c"), ("c,a", "in another order"), ("a,c,d", "d")], ids=["other", "order", "more"]
+)
+def test_a_kept_product_file_of_other_columns_is_refused_by_their_names(
+    tmp_path: Path, columns: str, told: str
+) -> None:
+    keep_product(flat(written(tmp_path, "a,c,bad\n1,2,0\n3,4,1\n")).product, tmp_path)
+    values = ",".join("1" for _ in columns.split(","))
+    other = flat(written(tmp_path, f"{columns},bad\n{values},0\n{values},1\n")).product
+    with pytest.raises(DataError, match=rf"declares other columns than the table has \({told}\)"):
+        keep_product(other, tmp_path)
+
+
+def test_a_table_of_names_alone_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "name,bad\n" + "".join(f"n{row},{row % 2}\n" for row in range(100)))
+    assert "no column is left to learn from" in refused(path)
