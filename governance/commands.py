@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ def add_governance(commands: Any) -> None:
 def _of_a_version(group: Any, name: str, run: Any, told: str) -> Any:
     parser = add_command(group, name, run, told)
     add_product(parser)
-    parser.add_argument("--version", help="as `models list` names it (default: the champion)")
+    which = parser.add_mutually_exclusive_group()
+    told = "as `models list` names it (default: the champion)"
+    which.add_argument("version", nargs="?", default=argparse.SUPPRESS, help=told)  # its default would undo --version
+    which.add_argument("--version", metavar="VERSION", help="the same, by name")
     return parser
 
 
@@ -59,7 +63,7 @@ def _version(settings: Settings, arguments: Arguments, ledger: Any) -> str:
     name = load_product(arguments.product, settings.home).name
     now = champion.current(ledger, name)
     if now is None:
-        raise Refusal(f"{name} has no champion yet; say --version")
+        raise Refusal(f"{name} has no champion yet; name the version that is meant")
     return now.version
 
 

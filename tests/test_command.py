@@ -382,7 +382,7 @@ def test_what_is_on_record_about_a_customer_is_exported_and_erased(tmp_path: Pat
 
 def test_the_papers_of_a_version_are_written_signed_and_say_what_is_missing(flow: Flow, tmp_path: Path) -> None:
     home, product = Path(shutil.copytree(flow.home, tmp_path / "home")), ("--product", NAME)
-    told = run(home, "governance", "write", *product, "--version", flow.version, "--out", tmp_path / "out", "--json")
+    told = run(home, "governance", "write", *product, flow.version, "--out", tmp_path / "out", "--json")
     folder = Path(told.json["index"]).parent
     document = json.loads((folder / "governance.json").read_text())
     assert [paper["number"] for paper in document["artefacts"]] == list(range(1, 13))
@@ -406,6 +406,25 @@ def test_the_papers_of_a_version_are_written_signed_and_say_what_is_missing(flow
     changed = (folder / "governance.json").read_text().replace('"status": "', '"status": "no ', 1)
     (folder / "governance.json").write_text(changed)
     assert run(home, "governance", "verify", folder).code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "version"),
+    [(["v1"], "v1"), (["--version", "v1"], "v1"), ([], None)],
+    ids=["as models does", "named", "none"],
+)
+def test_papers_are_asked_for_by_a_version_in_the_way_of_models_or_by_name(
+    words: list[str], version: str | None
+) -> None:
+    asked = [*words, "--product", NAME], ["--product", NAME, *words]
+    parse = creditloop._parser().parse_args
+    assert {parse(["governance", "check", *one]).version for one in asked} == {version}
+
+
+def test_papers_of_two_versions_at_once_are_refused(tmp_path: Path) -> None:
+    ran = run(tmp_path, "governance", "check", "--product", NAME, "v1", "--version", "v2")
+    assert ran.code == 2
+    assert "not allowed with argument" in ran.err
 
 
 def test_what_persons_supply_is_in_the_papers_and_changes_no_decision(flow: Flow, tmp_path: Path) -> None:
