@@ -27,14 +27,16 @@ def only_one(path: Path, told: str) -> Iterator[None]:
 
 @contextmanager
 def making(url: str) -> Iterator[Path | None]:
-    """The file of a SQLite database while nobody else makes it, None for a database of another kind.
+    """The file of a SQLite database while nobody else makes it, None for a database that is no file or of another kind.
 
     Of processes that are the first at once each would find a half of what the other makes.
     """
-    if not url.startswith("sqlite:///"):
+    kind, _, named = url.partition(":///")
+    file = named.partition("?")[0]
+    if kind.partition("+")[0] != "sqlite" or file in ("", ":memory:"):
         yield None
         return
-    path = Path(url.removeprefix("sqlite:///"))
+    path = Path(file)
     with in_turn(path.with_name(f".{path.name}.lock")):
         yield path
 

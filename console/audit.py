@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from configs.errors import InputError
+from configs.errors import ConfigError, InputError
 from console import verifying
 from console.visit import Document, Elsewhere, Page, Visit
 from serving import champion, key_record, reads
@@ -31,8 +32,8 @@ def page(visit: Visit) -> Page:
             "anchors": len(list(Path(anchor).glob(f"[!.]*{SUFFIX}"))) if anchor else 0,
             "verification": verifying.progress(state.settings),
             "history": list(reversed(champion.history(state.ledger, product))),
-            "keys": list(key_record.changes(state.ledger))[: -_KEYS - 1 : -1],
-            "unrecorded": key_record.unrecorded(state.ledger, state.settings.home),
+            "keys": key_record.changes(state.ledger, _KEYS),
+            **_unrecorded(visit),
             "reads": [
                 (one, {} if one.erased else one.body()) for one in state.ledger.recent(reads.KIND, "", limit=_READS)
             ],
@@ -51,6 +52,14 @@ def verify(visit: Visit) -> Elsewhere:
 def progress(visit: Visit) -> Document:
     """How far it is, for the page's script."""
     return Document(msgspec.json.encode(verifying.progress(visit.state.settings)), "application/json")
+
+
+def _unrecorded(visit: Visit) -> dict[str, Any]:
+    """Whose keys no record made; or why nobody can say."""
+    try:
+        return {"unrecorded": key_record.unrecorded(visit.state.ledger, visit.state.settings.home), "unreadable": ""}
+    except ConfigError as error:
+        return {"unrecorded": [], "unreadable": str(error)}
 
 
 def _moment(visit: Visit) -> dt.datetime | None:

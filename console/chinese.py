@@ -529,7 +529,7 @@ SENTENCES = {
     "Days sales outstanding: open invoices over what was invoiced in 90 days, times 90": (
         "应收账款周转天数：未结发票 ÷ 近 90 天开票金额 × 90"
     ),
-    "{name} holds a key ({role}) that no record made: keys.json was written to, or it is of an earlier release": (
-        "{name} 持有的密钥（{role}）没有创建记录：keys.json 被直接写入，或密钥由早期版本创建"
+    "{name} holds a key ({role}) that no record made. If it is rightly theirs, make it again: creditloop keys create": (
+        "{name} 持有的密钥（{role}）没有创建记录。若确属其本人，请重新创建：creditloop keys create"
     ),
 }

@@ -136,8 +136,9 @@ _DATA_TAIL = """
 
 One row: a customer's flat columns on a `date` (key: `date`). The product file declares the columns
 (`[[columns]]`: name, kind `number` or `category`, direction of risk, unit, reasons). `creditloop train --csv`
-writes such a product file for a flat table. Of the table it leaves out a text column of which nearly every row holds
-a value of its own: it names rows, and may be what `--id` or `--time` should name; a note says so.
+writes such a product file for a flat table. Of the table it leaves out a text that is another in nearly every row
+that holds one: it names rows, and may be what `--id` or `--time` should name; a note says so. Declared in the product
+file it is taught.
 
 ## Notes
 

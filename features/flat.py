@@ -37,13 +37,20 @@ class FlatTable:
 
 
 def read_flat(
-    path: Path, label: str, name: str, id_column: str | None, time_column: str | None, bad: str | None
+    path: Path,
+    label: str,
+    name: str,
+    id_column: str | None,
+    time_column: str | None,
+    bad: str | None,
+    declared: frozenset[str] = frozenset(),
 ) -> FlatTable:
     """One table with a label column, ready to train on, with nothing declared.
 
     Numbers stay numbers, text becomes categories, column names become plain (`net profit / sales` ->
-    `net_profit_sales`). A text of its own in nearly every row names rows: it is left out, and the notes say so. Raises
-    DataError for a missing or unusable label, id or time, repeated ids, infinities, or no column to learn from.
+    `net_profit_sales`). A text of its own in nearly every row that holds one names rows: it is left out, and the notes
+    say so, unless it is among the columns that a product file has `declared`. Raises DataError for a missing or
+    unusable label, id or time, repeated ids, infinities, or no column to learn from.
     """
     frame = read_file(path, [id_column] if id_column else [])
     if not len(frame):
@@ -53,11 +60,13 @@ def read_flat(
     ids = frame[id_column] if id_column else pd.Series([f"row-{i + 1}" for i in range(len(frame))])
     times = frame[time_column] if time_column else pd.Series(NO_DATE, index=frame.index)
     columns = frame.drop(columns=[c for c in (label, id_column, time_column) if c])
-    names, told = _naming_rows(columns, id_column, time_column)
+    plain = dict(zip(columns.columns, _plain_names(columns.columns), strict=True))
+    judged = columns[[column for column in columns if plain[column] not in declared]]
+    names, told = _naming_rows(judged, id_column, time_column)
     columns, notes = columns.drop(columns=names), [*notes, *told]
     if not len(columns.columns):
         raise DataError("\n".join([f"{path}: no column is left to learn from", *told]))
-    columns = columns.rename(columns=dict(zip(columns.columns, _plain_names(columns.columns), strict=True)))
+    columns = columns.rename(columns=plain)
     specs = tuple(_column_spec(str(column), columns[column]) for column in columns.columns)
     product = flat_product(name, f"Flat table {path.name}", specs)
     denied = [spec.name for spec in specs if spec.name in product.denied()]
@@ -69,12 +78,22 @@ def read_flat(
     return FlatTable(product, tables, tuple(notes))
 
 
+def declared_columns(name: str, home: Path) -> frozenset[str]:
+    """The columns that the product file of a flat table in `home` declares; none where there is no such file."""
+    path = _product_path(name, home)
+    return frozenset(column.name for column in load_product(str(path), home).columns) if path.exists() else frozenset()
+
+
+def _product_path(name: str, home: Path) -> Path:
+    return home / "products" / f"{name}.toml"
+
+
 def keep_product(product: Product, home: Path) -> tuple[Path, Product]:
     """The product file of a flat table in `home`/products, written if it is not there, and the product it declares.
 
     A file that is there keeps what a person changed in it (grades, limits, deny) but must have the table's columns.
     """
-    path = home / "products" / f"{product.name}.toml"
+    path = _product_path(product.name, home)
     if path.exists():
         kept = load_product(str(path), home)
         if kept.columns != product.columns:
@@ -153,6 +172,8 @@ def _naming_rows(columns: pd.DataFrame, *named: str | None) -> tuple[list[str], 
     for name, column in columns.items():
         values = column.dropna()
         number = _is_number(values)
+        if number and not pd.api.types.is_integer_dtype(values):
+            continue
         different = (values if number else values.astype(str)).nunique()
         hint = "".join(f"; if it is {what}, say {flag}{shlex.quote(str(name))}" for flag, what in meant)
         if different < _NAMES or different < _OF_ROWS * len(values):
@@ -161,7 +182,7 @@ def _naming_rows(columns: pd.DataFrame, *named: str | None) -> tuple[list[str], 
             left_out.append(name)
             held = f"{different:,} different values in {len(values):,} rows"
             notes.append(f"left out: column {name!r} holds {held}, so it names rows{_no_number(column)}{hint}")
-        elif pd.api.types.is_integer_dtype(values) and different == len(columns):
+        elif different == len(columns):
             notes.append(f"column {name!r} holds a whole number of its own in each row, and is taught{hint}")
     return left_out, notes
 
@@ -171,6 +192,8 @@ def _no_number(column: pd.Series) -> str:
     present = column.notna().to_numpy()
     numbers = present & pd.to_numeric(column.astype(str), errors="coerce").notna().to_numpy()
     if numbers.sum() <= 0.5 * present.sum():
+        return ""
+    if (numbers == present).all():
         return ""
     row = int(np.flatnonzero(present & ~numbers)[0]) + 1
     return f" ({numbers.sum():,} values are numbers, row {row} holds none: with that mended it is a number)"

@@ -87,6 +87,8 @@ def write(told: dict[str, Any], folder: Path, key: PrivateKey) -> Path:
     """
     target = folder / told["version"]
     target.mkdir(parents=True, exist_ok=True)
+    for left in target.glob(".*.unfinished"):
+        left.unlink()
     made = _files(msgspec.json.format(msgspec.json.encode(told), indent=1))
     sums = "".join(f"{_sum(content)}  {name}\n" for name, content in sorted(made.items())).encode()
     for name, content in {**made, SUMS: sums}.items():
@@ -113,15 +115,16 @@ def read(folder: Path, trusted: tuple[str, ...]) -> dict[str, Any]:
     Raises BundleError that names the file that is gone, not as it was signed, or was not signed.
     """
     if not (folder / SUMS).is_file():
-        raise BundleError(f"{folder}: no {SUMS}, so nothing says how these papers were; write them anew")
+        verify(folder, (folder / JSON).read_bytes(), trusted)  # as an earlier release signed them
+        raise BundleError(f"{folder}: no {SUMS}: {JSON} is as it was signed, for the pages beside it nothing vouches")
     sums = (folder / SUMS).read_bytes()
     verify(folder, sums, trusted)
-    signed = {name: digest for digest, name in (line.split("  ", 1) for line in sums.decode().splitlines())}
-    there = {path.name for path in folder.glob("[!.]*")} - {SUMS, SIGNATURE}
+    signed = {name: digest for digest, _, name in (line.partition("  ") for line in sums.decode().splitlines())}
+    there = {path.name for path in folder.iterdir()} - {SUMS, SIGNATURE}
     for name in sorted(there | signed.keys()):
         if name not in signed:
             raise BundleError(f"{folder / name}: is none of the papers that were signed; do not rely on it")
-        if name not in there or _sum((folder / name).read_bytes()) != signed[name]:
+        if not (folder / name).is_file() or _sum((folder / name).read_bytes()) != signed[name]:
             raise BundleError(f"{folder / name}: missing, or not as it was signed; do not rely on it")
     return msgspec.json.decode((folder / JSON).read_bytes())
 

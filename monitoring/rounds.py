@@ -119,7 +119,8 @@ def follow(
     together = None if view is None else view.together
     watched = aftercare.watch_champion(ledger, product, settings, together, at)
     if watched is not None and watched.blind is not None:
-        happened.append(("failed", f"nothing is held against {watched.promotion.previous}: {watched.blind}"))
+        former = watched.promotion.previous
+        happened.append(("failed", f"{former} cannot decide beside the new champion: {watched.blind}"))
     if watched is not None and watched.breaches:
         aftercare.record_breach(ledger, product.name, watched, at)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,19 +121,22 @@ def _changing(home: Path) -> AbstractContextManager[None]:
     return in_turn(home / "keys.lock")
 
 
-def create_key(home: Path, name: str, role: str) -> str:
+def create_key(home: Path, name: str, role: str, told: Callable[[str, Caller], object] = lambda *_: None) -> str:
     """A new key for `name`, replacing its former one; only its hash is kept.
 
-    Raises InputError for an unknown role or an empty name.
+    `told` hears of its hash and holder before it counts: where that fails, the former key stays. Raises InputError for
+    an unknown role or an empty name.
     """
     if role not in ROLES:
         raise InputError(f"role {role!r}: expected one of {', '.join(ROLES)}")
     if not (name := name.strip()):
         raise InputError("a key belongs to somebody: the name must not be empty")
     key = "cl_" + secrets.token_urlsafe(32)
+    digest, holder = digest_of(key), Caller(name, role)
     with _changing(home):
         kept = {digest: who for digest, who in _read(home).items() if known_as(who.name) != known_as(name)}
-        kept[digest_of(key)] = Caller(name, role)
+        told(digest, holder)
+        kept[digest] = holder
         _write(home, kept)
     return key
 

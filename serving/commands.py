@@ -118,7 +118,7 @@ def _train(arguments: Arguments) -> int:
 
 
 def _training_data(arguments: Arguments, settings: Settings) -> tuple[Product, Mapping[str, Any], Sequence[str]]:
-    from features.flat import keep_product, read_flat
+    from features.flat import declared_columns, keep_product, read_flat
 
     if (arguments.csv is None) == (arguments.product is None):
         raise InputError("say either --product NAME with --data FOLDER, or --csv FILE with --label COLUMN")
@@ -131,7 +131,8 @@ def _training_data(arguments: Arguments, settings: Settings) -> tuple[Product, M
         raise InputError("--csv needs --label COLUMN: the column that says who went bad")
     name = arguments.name or re.sub(r"[^a-z0-9]+", "_", arguments.csv.stem.lower()).strip("_")
     name = name if name[:1].isalpha() else f"table_{name}"
-    flat = read_flat(arguments.csv, arguments.label, name, arguments.id, arguments.time, arguments.bad)
+    declared = declared_columns(name, settings.home)
+    flat = read_flat(arguments.csv, arguments.label, name, arguments.id, arguments.time, arguments.bad, declared)
     path, kept = keep_product(flat.product, settings.home)
     notes = [*flat.notes, f"product file {path}: edit grades, limits and deny there"]
     return kept, flat.tables, notes

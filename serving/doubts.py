@@ -82,7 +82,7 @@ def _newest(name: str, table: Columns, customer_id: np.ndarray, as_of: np.ndarra
     day = as_of[codes[asked]]
     seen = asked[(event[asked] <= day) & (table["known_time"][asked] <= day)]
     newest = np.full(len(customer_id), np.nan)
-    np.fmax.at(newest, codes[seen], event[seen])
+    np.fmax.at(newest, codes[seen], event[seen].astype(np.float64))  # as it stands, sixteen times slower
     return newest
 
 

@@ -76,15 +76,19 @@ def holder(settings: Settings) -> Caller | None:
     return who
 
 
-def keeper_of_keys(arguments: Arguments, settings: Settings) -> str | None:
-    """Who makes or revokes a key: an administrator, from the first one on; who is named, or None, while there is none.
+def keeper_of_keys(arguments: Arguments, settings: Settings) -> Person | None:
+    """Who makes or revokes a key: an administrator, from the first one on; None while there is none yet.
+
+    Where persons are only named it is who --by names, an empty name where nobody does.
 
     Raises as `acting` does.
     """
     keys = access.load_keys(settings.home)
-    if settings.governance.identity == NAMED or not any(who.role == "admin" for who in keys.values()):
-        return (arguments.by or "").strip() or None
-    return acting(arguments, settings, "keys").name
+    if settings.governance.identity == NAMED:
+        return Person((arguments.by or "").strip(), NAMED)
+    if not any(who.role == "admin" for who in keys.values()):
+        return None
+    return acting(arguments, settings, "keys")
 
 
 def author(arguments: Arguments, settings: Settings) -> str | None:

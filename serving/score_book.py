@@ -99,6 +99,7 @@ def _keep(folder: Path, first: int, frame: pd.DataFrame, tally: Tally) -> None:
 def _question(scorer: Scorer, places: Sequence[str], as_of: int, customers: np.ndarray) -> dict[str, Any]:
     files = [path for place in places if "://" not in place for path in sorted(Path(place).rglob("*"))]
     return {
+        "form": 2,  # what is left of an earlier release, which kept its counts apart, goes
         "model": scorer.bundle.version,
         "policy": scorer.policy_digest,
         "as_of": as_of,

@@ -351,9 +351,9 @@ def test_a_key_is_listed_and_revoked(tmp_path: Path) -> None:
     assert run(tmp_path, "keys", "revoke", row["id"]).code == 0
     assert run(tmp_path, "keys", "list", "--json").json["keys"] == []
     with contextlib.closing(open_ledger(load_settings(tmp_path))) as ledger:
-        assert [(one.act, one.name, one.role) for one in key_record.changes(ledger)] == [
-            ("made", "shop", "score"),
+        assert [(one.act, one.name, one.role) for one in key_record.changes(ledger, 9)] == [
             ("revoked", "shop", "score"),
+            ("made", "shop", "score"),
         ]
 
 
@@ -396,9 +396,10 @@ def test_the_papers_of_a_version_are_written_signed_and_say_what_is_missing(flow
     assert run(home, "governance", "verify", folder).code == 0
     checked = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, check=False)
     assert checked.returncode == 0
-    (folder / "extra.html").write_text("approved by all")
-    assert "extra.html: is none of the papers that were signed" in run(home, "governance", "verify", folder).err
-    (folder / "extra.html").unlink()
+    for name in ("extra.html", ".hidden.html"):
+        (folder / name).write_text("approved by all")
+        assert f"{name}: is none of the papers that were signed" in run(home, "governance", "verify", folder).err
+        (folder / name).unlink()
     (folder / "01_inventory_card.html").write_text(inventory.replace("to be supplied by", "supplied by"))
     page = run(home, "governance", "verify", folder)
     assert (page.code, "01_inventory_card.html: missing, or not as it was signed" in page.err) == (2, True)

@@ -11,6 +11,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import logging
 import time
+import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,9 +55,9 @@ def _at(tracking: str) -> None:
     _quiet()
     with making(tracking) as path:
         if path is not None and not path.exists():
-            half = path.with_name(f".{path.name}.half")
-            for left in path.parent.glob(f"{half.name}*"):
+            for left in path.parent.glob(f".{path.name}.half*"):
                 left.unlink()
+            half = path.with_name(f".{path.name}.half-{uuid.uuid4().hex}")  # MLflow remembers each it has opened
             MlflowClient(tracking_uri=f"sqlite:///{half}").search_experiments(max_results=1)
             half.replace(path)
     mlflow.set_tracking_uri(tracking)

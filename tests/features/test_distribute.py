@@ -10,16 +10,19 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from configs.errors import DataError, InputError
+from configs.settings import Freshness
 from features import catalogue, distribute, matrix
 from features.load import load
 from features.portfolio import Tally
 from features.sources import open_source
+from serving.doubts import rows_and_ages
 
 dask = pytest.importorskip("dask.distributed", reason="Dask is optional: pip install 'creditloop[dask]'")
 
@@ -72,6 +75,20 @@ def test_a_cluster_gives_the_bytes_of_one_machine(
     assert sorted(places) == list(range(len(found)))
     tables = load(open_source([place]), product).tables
     assert found.tobytes() == matrix.build(program, tables, *questions).tobytes()
+
+
+def test_a_cluster_tells_the_age_of_facts_beside_the_features_as_one_machine_does(
+    scheduler: str, place: str, questions, program_of, shipped
+) -> None:
+    program, product = program_of("trade_credit"), shipped("trade_credit")
+    asked = tuple(part[questions[1] == 19_700] for part in questions)  # each customer once
+    build = partial(rows_and_ages, Freshness(statements=20, invoices=30))
+    found = np.zeros((len(asked[0]), len(program.features) + 2))
+    for rows, made in distribute.matrices(scheduler, program, [place], product, *asked, build=build):
+        found[rows] = made
+    tables = load(open_source([place]), product).tables
+    assert found.tobytes() == build(program, tables, *asked).tobytes()
+    assert (found[:, -2:] > 0).any()
 
 
 def test_a_notebook_whose_loop_runs_already_may_ask_a_cluster(

@@ -9,7 +9,7 @@ import pytest
 
 from configs.errors import DataError
 from features.catalogue import product_features
-from features.flat import FlatTable, keep_product, read_flat
+from features.flat import FlatTable, declared_columns, keep_product, read_flat
 from features.load import categories_of
 
 ROWS = "id,when,income,town,bad\n1,2023-01-31,10,Ulm,0\n2,2023-01-31,,Bonn,1\n3,2023-02-28,30,,0\n"
@@ -279,6 +279,21 @@ def test_with_the_customer_named_a_second_name_of_rows_is_left_out_too(tmp_path:
 def test_a_text_missing_in_most_rows_names_rows_where_it_stands(tmp_path: Path) -> None:
     rare = [f"C-{row}" if row < 80 else "" for row in range(200)]
     assert features_of(flat(many(tmp_path, insolvency_file=rare))) == ["income", "town"]
+
+
+def test_numbers_too_long_to_be_numbers_name_rows(tmp_path: Path) -> None:
+    accounts = [f"12345678901234567890{row:05d}" for row in range(200)]
+    assert features_of(flat(many(tmp_path, account=accounts))) == ["income", "town"]
+
+
+def test_a_text_that_the_product_file_declares_is_taught_though_it_names_rows(tmp_path: Path) -> None:
+    few = flat(many(tmp_path, place=[f"p{row % 150}" for row in range(200)]))
+    keep_product(few.product, tmp_path)
+    declared = declared_columns(few.product.name, tmp_path)
+    assert declared == {"income", "town", "place"}
+    path = many(tmp_path, place=[f"p{row % 190}" for row in range(200)])
+    again = read_flat(path, "bad", few.product.name, None, None, None, declared)
+    assert keep_product(again.product, tmp_path)[1].columns == few.product.columns
 
 
 @pytest.mark.parametrize("values", [50, 150])

@@ -87,7 +87,7 @@ def test_keys_are_free_to_make_until_there_is_an_administrator(
     with pytest.raises(Refusal, match="keys needs one of admin"):
         keeper_of_keys(said(), house)
     monkeypatch.setenv("CREDITLOOP_KEY", key)
-    assert keeper_of_keys(said(), house) == "Root"
+    assert keeper_of_keys(said(), house) == Person("Root", "admin")
 
 
 def test_one_person_does_not_hold_two_keys_by_writing_their_name_otherwise(house: Settings) -> None:

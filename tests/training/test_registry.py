@@ -259,12 +259,14 @@ def test_artefacts_lie_in_a_store_of_objects(
 def test_a_store_whose_making_was_killed_is_made_anew_by_one_of_those_that_come_at_once(
     tmp_path: Path, race: Callable[[list[Callable[[], object]]], list[Any]]
 ) -> None:
-    left = tmp_path / ".mlflow.db.half"
+    left = tmp_path / ".mlflow.db.half-of-a-process-that-was-killed"
     with closing(sqlite3.connect(left)) as half:
         half.execute("CREATE TABLE _alembic_tmp_experiments (experiment_id INTEGER)")
     url, before = f"sqlite:///{tmp_path / 'mlflow.db'}", mlflow.get_tracking_uri()
     try:
         assert race([lambda: registry.mirror_champion("nobody", "v", url)] * 3) == [False] * 3
+        (tmp_path / "mlflow.db").unlink()
+        assert registry.mirror_champion("nobody", "v", f"{url}?timeout=60") is False
     finally:
         mlflow.set_tracking_uri(before)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".mlflow.db.lock", "mlflow.db"]

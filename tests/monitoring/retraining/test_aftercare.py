@@ -395,7 +395,7 @@ def test_where_the_former_champion_is_gone_outcomes_still_watch_the_new_one_and_
     assert watched is not None
     assert (watched.compared, watched.breaches) == (None, ())
     assert [kind for kind, _ in happened] == ["failed"]
-    assert happened[0][1].startswith(f"nothing is held against {house.champion.version}: ")
+    assert happened[0][1].startswith(f"{house.champion.version} cannot decide beside the new champion: ")
     monkeypatch.setattr(limits, "breaches", lambda *_: {"more_defaults": "defaults are 3.00 times what it foretells"})
     _, watched, happened = rounds.follow(ledger, world.product, settings, None, AT)
     assert [kind for kind, _ in happened] == ["failed", "failed"]  # nor is there anything to go back to

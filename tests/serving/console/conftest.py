@@ -22,11 +22,12 @@ from features.contracts import Columns, to_day
 from features.simulate import Portfolio
 from monitoring.customers import kpi, overdue, pages, watchlist
 from serving import access, authorship, key_record
+from serving.identity import Person
 from serving.ledger import Entry, canonical, open_ledger
 from serving.live import utc_now
 from training.bundle import Bundle, file_digest
 
-NAME = "consumer_platform"
+NAME, ROOT = "consumer_platform", Person("root", "admin")
 PERSONS = {"dora": "developer", "vera": "validator", "paul": "approver", "rita": "risk", "anna": "auditor"}
 SETTINGS = """
 [governance]
@@ -79,7 +80,7 @@ def site(
     (home / "creditloop.toml").write_text(SETTINGS.format(folder=folder), encoding="utf-8")
     settings = load_settings(home, {"serving": {"port": settings.serving.port}})
     ledger = open_ledger(settings)
-    keys = {name: key_record.make(ledger, home, name, role, "root", utc_now()) for name, role in PERSONS.items()}
+    keys = {name: key_record.make(ledger, home, name, role, ROOT, utc_now()) for name, role in PERSONS.items()}
     keys["machine"] = access.create_key(home, "machine", "read")
     authorship.record(ledger, successor, "dora", utc_now())
     hits = [(body["customer_id"], SIGN, 2.0) for body in bodies[:3]]
