@@ -301,8 +301,8 @@ def test_every_question_is_in_exactly_one_state(seed: int, now: int, probation: 
             "customer_id": rng.choice(list("abc"), size),
             "as_of": days[0],
             "defaulted": rng.integers(0, 2, size),
-            "defaulted_on": np.where(rng.random(size) < 0.5, days[1], np.datetime64("NaT")),
-            "cured_on": np.where(rng.random(size) < 0.5, days[2], np.datetime64("NaT")),
+            "defaulted_on": np.where(rng.random(size) < 0.5, days[1], np.datetime64("NaT", "D")),
+            "cured_on": np.where(rng.random(size) < 0.5, days[2], np.datetime64("NaT", "D")),
             "days_past_due_max": rng.choice([np.nan, 0.0, 45.0, 120.0], size),
         }
     ).drop_duplicates(["customer_id", "as_of"])

@@ -30,7 +30,7 @@ def test_numbers_are_sound_where_each_is_missing_or_within_its_bounds(values: np
 @given(days=st.lists(st.none() | DAYS, max_size=8), unit=st.sampled_from(["s", "ms", "us", "ns"]))
 def test_days_are_those_numpy_finds(days: list[int | None], unit: str) -> None:
     each = int(np.timedelta64(1, "D") / np.timedelta64(1, unit))
-    late = [np.datetime64("NaT") if day is None else np.datetime64(day * each + each - 1, unit) for day in days]
+    late = [np.datetime64("NaT", unit) if day is None else np.datetime64(day * each + each - 1, unit) for day in days]
     out = np.empty(len(days), np.int32)
     moments = np.array(late, f"datetime64[{unit}]").view(np.int64)
     sound, missing = scan.days(moments, each, -30_000, 30_000, out)

@@ -102,7 +102,7 @@ def test_a_test_customer_never_teaches_when_dates_are_added(
 
 
 @given(order=st.randoms(use_true_random=False))
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_order_of_the_rows_moves_nobody(numbers: Callable[..., Dataset], training: Training, order: Any) -> None:
     data = rows_of(4, 200, numbers)
     rows = list(range(len(data)))
