@@ -104,14 +104,25 @@ def test_what_is_left_of_another_question_is_not_used(
     pd.testing.assert_frame_equal(read(out), scores, check_exact=True)
 
 
-def test_bad_rows_are_judged_of_the_whole_book_however_often_it_was_interrupted(
-    scorer: Scorer, raw: dict[str, pd.DataFrame], day: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, frame in raw.items():
-        frame.to_parquet(tmp_path / f"{name}.parquet", index=False)
+@pytest.fixture(scope="module")
+def bad_book(tmp_path_factory: pytest.TempPathFactory, raw: dict[str, pd.DataFrame]) -> str:
+    """The book with 40 bad statements, all of the first customers."""
+    folder = tmp_path_factory.mktemp("bad")
     statements = raw["statements"].sort_values("customer_id", ignore_index=True)
-    statements.loc[np.arange(40), "days_past_due"] = -1.0  # all of the first customers
-    statements.to_parquet(tmp_path / "statements.parquet", index=False)
+    statements.loc[np.arange(40), "days_past_due"] = -1.0
+    for name, frame in {**raw, "statements": statements}.items():
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    return str(folder)
+
+
+def test_bad_rows_are_judged_of_the_whole_book_however_often_it_was_interrupted(
+    scorer: Scorer,
+    bad_book: str,
+    raw: dict[str, pd.DataFrame],
+    day: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     out = tmp_path / "out" / "scores.csv"
     real = module.scored_frame
     frames: list[pd.DataFrame] = []
@@ -124,23 +135,23 @@ def test_bad_rows_are_judged_of_the_whole_book_however_often_it_was_interrupted(
 
     monkeypatch.setattr(module, "scored_frame", dies_at_the_second)
     with pytest.raises(KeyboardInterrupt):
-        score_book(scorer, [str(tmp_path)], day, out, 0.5, customers_each=EACH)
+        score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
     monkeypatch.undo()
-    done = score_book(scorer, [str(tmp_path)], day, out, 0.5, customers_each=EACH)
-    assert done.set_aside == (f"statements: 40 of {len(statements):,} rows",)
+    done = score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
+    assert done.set_aside == (f"statements: 40 of {len(raw['statements']):,} rows",)
     with pytest.raises(DataError, match="40 of"):
-        score_book(scorer, [str(tmp_path)], day, out, 1e-6, customers_each=EACH)
+        score_book(scorer, [bad_book], day, out, 1e-6, customers_each=EACH)
 
 
 def test_no_part_is_there_without_what_was_counted_up_to_it(
-    scorer: Scorer, raw: dict[str, pd.DataFrame], day: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scorer: Scorer,
+    bad_book: str,
+    raw: dict[str, pd.DataFrame],
+    day: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A part and the count of its bad rows are one file: killed between two, one of them was counted twice."""
-    for name, frame in raw.items():
-        frame.to_parquet(tmp_path / f"{name}.parquet", index=False)
-    statements = raw["statements"].sort_values("customer_id", ignore_index=True)
-    statements.loc[np.arange(40), "days_past_due"] = -1.0
-    statements.to_parquet(tmp_path / "statements.parquet", index=False)
     out, real, left = tmp_path / "scores.csv", os.replace, [1]
 
     def dies(source: Path, into: Path) -> None:
@@ -152,10 +163,10 @@ def test_no_part_is_there_without_what_was_counted_up_to_it(
 
     monkeypatch.setattr(os, "replace", dies)
     with pytest.raises(KeyboardInterrupt):
-        score_book(scorer, [str(tmp_path)], day, out, 0.5, customers_each=EACH)
+        score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
     monkeypatch.undo()
-    done = score_book(scorer, [str(tmp_path)], day, out, 0.5, customers_each=EACH)
-    assert done.set_aside == (f"statements: 40 of {len(statements):,} rows",)
+    done = score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
+    assert done.set_aside == (f"statements: 40 of {len(raw['statements']):,} rows",)
 
 
 def test_two_at_once_do_not_write_the_same_file(scorer: Scorer, book: Path, day: int, tmp_path: Path) -> None:
