@@ -191,9 +191,7 @@ def _no_number(column: pd.Series) -> str:
     """Which row makes text of a column of numbers, in words; nothing where it is none."""
     present = column.notna().to_numpy()
     numbers = present & pd.to_numeric(column.astype(str), errors="coerce").notna().to_numpy()
-    if numbers.sum() <= 0.5 * present.sum():
-        return ""
-    if (numbers == present).all():
+    if numbers.sum() <= 0.5 * present.sum() or (numbers == present).all():
         return ""
     row = int(np.flatnonzero(present & ~numbers)[0]) + 1
     return f" ({numbers.sum():,} values are numbers, row {row} holds none: with that mended it is a number)"

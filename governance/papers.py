@@ -16,6 +16,7 @@ from governance.annex import annex_iv
 from governance.artefact import Artefact, Field
 from governance.facts import Facts
 from governance.render import Page, html, markdown
+from training.bundle import file_digest
 from training.signature import SIGNATURE, PrivateKey, sign, verify
 
 JSON = "governance.json"
@@ -90,7 +91,8 @@ def write(told: dict[str, Any], folder: Path, key: PrivateKey) -> Path:
     for left in target.glob(".*.unfinished"):
         left.unlink()
     made = _files(msgspec.json.format(msgspec.json.encode(told), indent=1))
-    sums = "".join(f"{_sum(content)}  {name}\n" for name, content in sorted(made.items())).encode()
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(made.items())}
+    sums = "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()
     for name, content in {**made, SUMS: sums}.items():
         with whole(target / name) as unfinished:
             unfinished.write_bytes(content)
@@ -124,10 +126,6 @@ def read(folder: Path, trusted: tuple[str, ...]) -> dict[str, Any]:
     for name in sorted(there | signed.keys()):
         if name not in signed:
             raise BundleError(f"{folder / name}: is none of the papers that were signed; do not rely on it")
-        if not (folder / name).is_file() or _sum((folder / name).read_bytes()) != signed[name]:
+        if not (folder / name).is_file() or file_digest(folder / name) != signed[name]:
             raise BundleError(f"{folder / name}: missing, or not as it was signed; do not rely on it")
     return msgspec.json.decode((folder / JSON).read_bytes())
-
-
-def _sum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from features.simulate import Portfolio
 from serving import score_book as module
 from serving.batch import score_tables
 from serving.score import Scorer
-from serving.score_book import score_book
+from serving.score_book import Scored, score_book
 
 EACH = 700
 
@@ -105,26 +106,33 @@ def test_what_is_left_of_another_question_is_not_used(
 
 
 @pytest.fixture(scope="module")
-def bad_book(tmp_path_factory: pytest.TempPathFactory, raw: dict[str, pd.DataFrame]) -> str:
-    """The book with 40 bad statements, all of the first customers."""
+def bad_book(tmp_path_factory: pytest.TempPathFactory, raw: dict[str, pd.DataFrame]) -> tuple[str, str]:
+    """The book with 40 bad statements, all of the first customers; and how they are told."""
     folder = tmp_path_factory.mktemp("bad")
     statements = raw["statements"].sort_values("customer_id", ignore_index=True)
     statements.loc[np.arange(40), "days_past_due"] = -1.0
     for name, frame in {**raw, "statements": statements}.items():
         frame.to_parquet(folder / f"{name}.parquet", index=False)
-    return str(folder)
+    return str(folder), f"statements: 40 of {len(statements):,} rows"
+
+
+@pytest.fixture
+def gone_on(scorer: Scorer, day: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], Scored]:
+    """A book scored by a run that what was patched interrupts, and then by one that nothing does."""
+
+    def scored(place: str, out: Path) -> Scored:
+        with pytest.raises(KeyboardInterrupt):
+            score_book(scorer, [place], day, out, 0.5, customers_each=EACH)
+        monkeypatch.undo()
+        return score_book(scorer, [place], day, out, 0.5, customers_each=EACH)
+
+    return scored
 
 
 def test_bad_rows_are_judged_of_the_whole_book_however_often_it_was_interrupted(
-    scorer: Scorer,
-    bad_book: str,
-    raw: dict[str, pd.DataFrame],
-    day: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scorer: Scorer, bad_book: tuple[str, str], gone_on, day: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out" / "scores.csv"
-    real = module.scored_frame
+    (place, told), out, real = bad_book, tmp_path / "out" / "scores.csv", module.scored_frame
     frames: list[pd.DataFrame] = []
 
     def dies_at_the_second(*words: object) -> pd.DataFrame:
@@ -134,25 +142,16 @@ def test_bad_rows_are_judged_of_the_whole_book_however_often_it_was_interrupted(
         return frames[0]
 
     monkeypatch.setattr(module, "scored_frame", dies_at_the_second)
-    with pytest.raises(KeyboardInterrupt):
-        score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
-    monkeypatch.undo()
-    done = score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
-    assert done.set_aside == (f"statements: 40 of {len(raw['statements']):,} rows",)
+    assert gone_on(place, out).set_aside == (told,)
     with pytest.raises(DataError, match="40 of"):
-        score_book(scorer, [bad_book], day, out, 1e-6, customers_each=EACH)
+        score_book(scorer, [place], day, out, 1e-6, customers_each=EACH)
 
 
 def test_no_part_is_there_without_what_was_counted_up_to_it(
-    scorer: Scorer,
-    bad_book: str,
-    raw: dict[str, pd.DataFrame],
-    day: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    bad_book: tuple[str, str], gone_on, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part and the count of its bad rows are one file: killed between two, one of them was counted twice."""
-    out, real, left = tmp_path / "scores.csv", os.replace, [1]
+    (place, told), real, left = bad_book, os.replace, [1]
 
     def dies(source: Path, into: Path) -> None:
         if Path(into).name.startswith("part-") and not left:
@@ -162,11 +161,7 @@ def test_no_part_is_there_without_what_was_counted_up_to_it(
             left.clear()
 
     monkeypatch.setattr(os, "replace", dies)
-    with pytest.raises(KeyboardInterrupt):
-        score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
-    monkeypatch.undo()
-    done = score_book(scorer, [bad_book], day, out, 0.5, customers_each=EACH)
-    assert done.set_aside == (f"statements: 40 of {len(raw['statements']):,} rows",)
+    assert gone_on(place, tmp_path / "scores.csv").set_aside == (told,)
 
 
 def test_two_at_once_do_not_write_the_same_file(scorer: Scorer, book: Path, day: int, tmp_path: Path) -> None:
